@@ -1,0 +1,56 @@
+"""What the core itself offers, through the same hooks as any plugin."""
+
+from __future__ import annotations
+
+from fieldglass.hooks import Offer, hookimpl
+
+
+@hookimpl
+def fieldglass_encoders():  # type: ignore[no-untyped-def]
+    return [
+        Offer(
+            "mini",
+            "fieldglass.encoders.mini:Mini",
+            "EfficientNet-lite0 and MiniLM, the offline default: which of about 1000 kinds of thing",
+            frozenset({"images", "texts", "as_query"}),
+        ),
+        Offer(
+            "open_clip",
+            "fieldglass.encoders.open_clip:OpenClip",
+            "any CLIP of open_clip: --set model=ViT-B-32 --set pretrained=openai, hf-hub:..., or --weights FILE",
+            frozenset({"images", "texts"}),
+        ),
+        Offer(
+            "timm",
+            "fieldglass.encoders.timm:Timm",
+            "any image backbone of timm (DINOv2, DINOv3, SigLIP vision ...): --set model=...",
+            frozenset({"images"}),
+        ),
+    ]
+
+
+@hookimpl
+def fieldglass_composers():  # type: ignore[no-untyped-def]
+    return [
+        Offer("image", "fieldglass.composers.single:Image", "the pictures of the query alone"),
+        Offer("text", "fieldglass.composers.single:Text", "the sentences of the query alone"),
+        Offer("sum", "fieldglass.composers.linear:Sum", "weighted sum of picture and text vectors"),
+        Offer("slerp", "fieldglass.composers.linear:Slerp", "spherical interpolation from picture to text"),
+        Offer("weicom", "fieldglass.composers.weicom:WeiCom", "weighted sum of calibrated scores (arXiv 2405.15587)"),
+    ]
+
+
+@hookimpl
+def fieldglass_indexes():  # type: ignore[no-untyped-def]
+    return [
+        Offer("exact", "fieldglass.indexes.exact:Exact", "every row, no training; up to about 100 000 items"),
+        Offer("ivf", "fieldglass.indexes.ivf:Ivf", "faiss IVF with 4-bit codes, tuned to a recall target"),
+    ]
+
+
+@hookimpl
+def fieldglass_loaders():  # type: ignore[no-untyped-def]
+    return [
+        Offer("files", "fieldglass.loaders.files:Files", "a folder of pictures, or one file"),
+        Offer("table", "fieldglass.loaders.table:Table", "CSV, TSV, JSONL or Parquet with a path column"),
+    ]

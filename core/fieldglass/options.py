@@ -1,0 +1,75 @@
+"""Turns the strings after `--set name=value` into the typed keyword options of a factory."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fieldglass.errors import UsageError
+
+__all__ = ["coerce", "options_of", "parse"]
+
+
+def parse(pairs: tuple[str, ...]) -> dict[str, str]:
+    """("a=1", "b=x") -> {"a": "1", "b": "x"}; UsageError without the equals sign."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set takes name=value, not {pair!r}.")
+        found[name.strip().replace("-", "_")] = value
+    return found
+
+
+def options_of(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The keyword parameters of a factory."""
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    found = inspect.signature(factory).parameters
+    return {name: parameter for name, parameter in found.items() if parameter.kind in kinds}
+
+
+def coerce(factory: Callable[..., Any], owner: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a factory, strings turned into the types of its signature.
+
+    UsageError names an option that the factory does not have, or a value of another type.
+    """
+    known = options_of(factory)
+    hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)  # type: ignore[misc]
+    typed = {}
+    for name, value in options.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
+            raise UsageError(f"{owner!r} has no option {name!r}.", hint=hint)
+        try:
+            typed[name] = _convert(value, hints.get(name, str)) if isinstance(value, str) else value
+        except ValueError:
+            wanted = getattr(hints.get(name), "__name__", hints.get(name))
+            raise UsageError(f"{owner!r}: {name}={value!r} is not a {wanted}.") from None
+    return typed
+
+
+def _convert(value: str, hint: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if type(None) in arguments and value.lower() in ("", "none"):
+            return None
+        return _convert(value, next(each for each in arguments if each is not type(None)))
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise ValueError(value)
+        return value
+    if origin in (tuple, list):
+        return origin(_convert(part.strip(), arguments[0]) for part in value.split(",") if part.strip())
+    if hint is bool:
+        lowered = value.lower()
+        if lowered not in ("1", "0", "true", "false", "yes", "no", "on", "off"):
+            raise ValueError(value)
+        return lowered in ("1", "true", "yes", "on")
+    if hint in (int, float):
+        return hint(value)
+    return value

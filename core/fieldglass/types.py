@@ -1,0 +1,310 @@
+"""The records that travel between loaders, encoders, composers, indexes and the engine.
+
+They import nothing heavy: numpy appears in annotations only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    F32 = NDArray[np.float32]
+    F64 = NDArray[np.float64]
+    I64 = NDArray[np.int64]
+    Bitmap = NDArray[np.bool_]
+
+__all__ = [
+    "Accepts",
+    "Card",
+    "Filter",
+    "Fusion",
+    "GalleryView",
+    "Item",
+    "Moments",
+    "Prepared",
+    "Probe",
+    "ProbeScores",
+    "Probes",
+    "Problem",
+    "Query",
+    "QueryImage",
+    "QueryText",
+    "Ranking",
+    "Sample",
+]
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Item:
+    """One searchable thing: a photo, a tile, a frame, a series, a product, a place, a caption.
+
+    `id` is stable and unique in its source ("a/1.jpg", "scene.tif#tile=3,7"). `paths` are
+    relative to the root of the source, POSIX-style, none or many, never outside it. `locator`
+    is what `read` needs (window, frame, members), JSON-able. `metadata` values are str, int,
+    float, bool, date, datetime or None. `groups` (patient, study, product, scene) serve
+    exclusion, collapsing and splits.
+    """
+
+    id: str
+    paths: tuple[str, ...] = ()
+    locator: Mapping[str, Any] = _EMPTY
+    metadata: Mapping[str, Any] = _EMPTY
+    groups: Mapping[str, str] = _EMPTY
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad input: what it was, a stable code ("image-truncated"), and a sentence for people.
+
+    `subject` is the id or the path relative to the root; `paths` lets an unchanged bad file be
+    skipped next time. `severity` "warning" means that the item was still taken.
+    """
+
+    subject: str
+    code: str
+    message: str
+    paths: tuple[str, ...] = ()
+    severity: Literal["error", "warning"] = "error"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One decoded item, in physical units.
+
+    `content` is (H, W, C) or (D, H, W, C) in its native dtype for "image", "volume" and
+    "clip"; str for "text"; (latitude, longitude) float64 degrees for "place". `mask` has
+    `content.shape[:-1]`, True where valid. `spacing` is millimetres or metres per axis.
+    """
+
+    kind: Literal["image", "volume", "clip", "text", "place"]
+    content: Any
+    bands: tuple[str, ...] = ("R", "G", "B")
+    units: str = "srgb8"
+    mask: Bitmap | None = None
+    spacing: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Accepts:
+    """What one tower of an encoder takes: a kind of sample, its bands and its units."""
+
+    tower: str
+    kind: str
+    bands: tuple[str, ...] = ("R", "G", "B")
+    units: str = "srgb8"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sample ready for its tower: array of the shape that tower batches (or a str, or a place)."""
+
+    content: Any
+    tower: str
+
+
+class Filter(Protocol):
+    """A filter that is not SQL: an area, a radius, a set of labels."""
+
+    def bitmap(self, gallery: GalleryView) -> Bitmap:
+        """(gallery.size,) bool over positions, True where an item may be a hit."""
+        ...
+
+
+@dataclass(frozen=True)
+class QueryImage:
+    """A picture of a query: the id of an indexed item, or a sample read from elsewhere."""
+
+    id: str | None = None
+    item: Item | None = None
+    sample: Sample | None = None
+    role: Literal["reference", "positive", "negative"] = "reference"
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class QueryText:
+    """A sentence of a query and the part it plays."""
+
+    text: str
+    role: Literal[
+        "modification", "target", "domain", "attribute", "negative", "turn", "description"
+    ] = "modification"
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is looked for, and among what.
+
+    `only` restricts the gallery (GeneCIS, CIRR subsets), `exclude` removes ids, and
+    `exclude_group` removes every item that shares that group with a query picture; both are the
+    benchmark's or the collection's policy, never the composer's. `where` is SQL over the
+    metadata columns or a `Filter`. `history` holds the earlier turns, oldest first.
+    """
+
+    images: tuple[QueryImage, ...] = ()
+    texts: tuple[QueryText, ...] = ()
+    place: tuple[float, float] | None = None
+    side: Mapping[str, Any] = _EMPTY
+    only: frozenset[str] | None = None
+    exclude: frozenset[str] = frozenset()
+    exclude_group: str | None = None
+    where: str | Filter | None = None
+    history: tuple[Query, ...] = ()
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Vectors to compare with one field: (n, dim) float32, one row a query.
+
+    The score of item x is `vectors @ x + bias`; `weight` is the probe's share in the fusion.
+    `label` names it in `fieldglass explain`.
+    """
+
+    field: str
+    vectors: F32
+    weight: float = 1.0
+    bias: float = 0.0
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean (dim,) and covariance (dim, dim; unbiased) of the live rows of a field, float64."""
+
+    count: int
+    mean: F64
+    covariance: F64
+
+    def of_scores(self, vectors: F32) -> tuple[F64, F64]:
+        """Mean and standard deviation, each (n,), of `vectors @ x` over the field: exact, O(d^2)."""
+        import numpy as np
+
+        q = np.asarray(vectors, dtype=np.float64)
+        variance = np.einsum("nd,nd->n", q @ self.covariance, q)
+        return q @ self.mean, np.sqrt(np.maximum(variance, 0.0))
+
+
+@dataclass(frozen=True)
+class ProbeScores:
+    """The scores of one probe for one query: values (m,) float64, with their calibration.
+
+    `mean` and `std` are over all live rows of the field (or the filtered ones, by
+    `--calibrate matches`); `present` is False where an item lacks the field.
+    """
+
+    values: F64
+    present: Bitmap
+    weight: float
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How the scores of several probes become one.
+
+    `needs` tells the engine what it must provide:
+    "linear": a weighted sum, collapsed to one vector per field before the search;
+    "moments": `combine` sees each probe's mean and std, exact without a scan;
+    "scores": `combine` must see every row (percentile, ranks, minima, maxima).
+    `combine` takes one `ProbeScores` per probe, aligned on the same m rows, and returns (m,) float64,
+    higher is better. It is None for "linear". With "moments" it must not decrease when a z-score of
+    a positively weighted probe grows.
+    """
+
+    name: str
+    needs: Literal["linear", "moments", "scores"]
+    combine: Callable[[tuple[ProbeScores, ...]], F64] | None = None
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What a composer returns: probes, all with the same n, and their fusion."""
+
+    probes: tuple[Probe, ...]
+    fusion: Fusion
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Hits of one query, best first: positions (m,) int64, scores (m,) float64, and ids where known."""
+
+    positions: I64
+    scores: F64
+    exact: bool = True
+    ids: tuple[str, ...] = ()
+
+
+class GalleryView(Protocol):
+    """What composers, rerankers and filters may see of a collection: never ground truth."""
+
+    size: int
+
+    def positions(self, ids: list[str]) -> I64:
+        """Position of each id, -1 where there is none."""
+        ...
+
+    def ids(self, positions: I64) -> list[str]:
+        """The id at each position."""
+        ...
+
+    def vectors(self, field: str, positions: I64) -> F32:
+        """(n, rows, dim) as stored."""
+        ...
+
+    def moments(self, field: str) -> Moments:
+        """Moments of the live rows; of the mean row where a field has several."""
+        ...
+
+    def scores(self, field: str, vectors: F32) -> F32:
+        """(n, size) inner products with every row (max over rows); NaN at dead or absent positions."""
+        ...
+
+    def neighbours(self, field: str, vectors: F32, k: int) -> list[Ranking]:
+        """The k nearest live rows of each vector."""
+        ...
+
+    def metadata(self, positions: I64) -> list[dict[str, Any]]:
+        """The metadata columns at each position."""
+        ...
+
+    def thumbnail(self, position: int) -> bytes | None:
+        """The stored WebP preview."""
+        ...
+
+    def read(self, id: str) -> Sample:
+        """The item, decoded again by its loader."""
+        ...
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model or a benchmark: data, not code.
+
+    `files` maps a file name to its sha256; `composers` maps a composer's name to its defaults with
+    this model; `published` holds the numbers of the paper under the names it prints.
+    """
+
+    name: str
+    summary: str
+    family: str = ""
+    source: str = ""
+    licence: str = ""
+    paper: str = ""
+    protocol: str = ""
+    dim: int = 0
+    size_bytes: int = 0
+    files: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    options: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    composers: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _EMPTY)
+    published: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
