@@ -16,7 +16,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
@@ -172,9 +172,10 @@ class Registry:
     def metadata(self, item: Item, paths: tuple[Path, ...]) -> Iterator[tuple[str, Mapping[str, Any] | Exception]]:
         """What each plugin's metadata hook adds to an item: (plugin, columns or the exception it raised)."""
         for implementation in self._pm.hook.fieldglass_metadata.get_hookimpls():
-            arguments = {"item": item, "paths": paths}
+            arguments: dict[str, Any] = {"item": item, "paths": paths}
             try:
-                found = implementation.function(*(arguments[name] for name in implementation.argnames))
+                given = [arguments[name] for name in implementation.argnames]
+                found = cast("Mapping[str, Any] | None", implementation.function(*given))
             except Exception as error:  # a plugin's fault becomes a journal row of that item
                 yield implementation.plugin_name, error
             else:
