@@ -45,7 +45,8 @@ def page(rows: dict[str, list[Row]], *, quick: bool, seconds: float) -> str:
     parts = [
         "# Results\n",
         f"Written by `make bench`; {size}. Each ratio is of two figures taken in the same run, on "
-        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, in {seconds / 60:.0f} min.\n",
+        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
+        f"in {seconds / 60:.0f} min.\n",
     ]
     parts += [f"## {name}\n\n{markdown(found)}" for name, found in rows.items()]
     return "\n".join(parts)
