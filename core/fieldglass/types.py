@@ -55,8 +55,8 @@ class Item:
 
     id: str
     paths: tuple[str, ...] = ()
-    locator: Mapping[str, Any] = _EMPTY
-    metadata: Mapping[str, Any] = _EMPTY
+    locator: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     groups: Mapping[str, str] = _EMPTY
 
 
@@ -153,7 +153,7 @@ class Query:
     images: tuple[QueryImage, ...] = ()
     texts: tuple[QueryText, ...] = ()
     place: tuple[float, float] | None = None
-    side: Mapping[str, Any] = _EMPTY
+    side: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     only: frozenset[str] | None = None
     exclude: frozenset[str] = frozenset()
     exclude_group: str | None = None
