@@ -57,7 +57,7 @@ class Item:
     paths: tuple[str, ...] = ()
     locator: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     metadata: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
-    groups: Mapping[str, str] = _EMPTY
+    groups: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True)
