@@ -1,0 +1,171 @@
+"""Writes the page: everything escaped, thumbnails as data URIs, one style sheet, no script.
+
+The content security policy admits nothing but `data:` pictures and that style sheet (by its hash),
+so that neither hostile metadata nor a picture can make a request.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from html import escape
+from importlib.resources import files
+from pathlib import PurePath
+from typing import Any
+
+from fieldglass.result import Asked, Hit, Picture, SearchResult
+
+__all__ = ["fragment", "page"]
+
+_SHOWN = 4  # metadata columns of a card before "more"
+
+
+def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "") -> str:
+    """Results of one or several queries as an HTML document."""
+    style = _style()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    name = title or (str(results[0].asked) if len(results) == 1 else "") or "Search"
+    several = len(results) > 1
+    head = f"<h1>{_text(title or 'Fieldglass')}</h1>" + (f'<p class="intro">{_text(intro)}</p>' if intro else "")
+    contents = _contents(results) if several else ""
+    body = "\n".join(_section(result, number, several) for number, result in enumerate(results, 1))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="color-scheme" content="light dark">
+<title>{_text(name)} · Fieldglass</title>
+<style>{style}</style>
+</head>
+<body class="fieldglass">
+<header class="top">{head}{contents}</header>
+<main>
+{body}
+</main>
+<footer>Written by Fieldglass. This page is one file and asks nothing of any other host.</footer>
+</body>
+</html>
+"""
+
+
+def fragment(result: SearchResult) -> str:
+    """The same for a notebook cell: a style sheet that touches nothing else, and one section."""
+    return f'<style>{_style()}</style><div class="fieldglass">{_section(result, 1, False)}</div>'
+
+
+@cache
+def _style() -> str:
+    return files("fieldglass.report").joinpath("page.css").read_text(encoding="utf-8")
+
+
+def _contents(results: Sequence[SearchResult]) -> str:
+    links = "".join(f'<li><a href="#q{n}">{_text(str(result.asked))}</a></li>' for n, result in enumerate(results, 1))
+    return f'<nav aria-label="Queries"><ol>{links}</ol></nav>'
+
+
+def _section(result: SearchResult, number: int, several: bool) -> str:
+    cards = "\n".join(_cards(result.hits))
+    found = f'<ol class="grid">{cards}</ol>' if result.hits else '<p class="none">Nothing was found.</p>'
+    notes = "".join(f"<li>{_text(note)}</li>" for note in result.notes)
+    return (
+        f'<section id="q{number}" aria-label="Results of query {number}">{_query(result.asked)}'
+        f'<p class="how">{_how(result, several)}</p>'
+        + (f'<ul class="notes">{notes}</ul>' if notes else "")
+        + f"{found}</section>"
+    )
+
+
+def _query(asked: Asked) -> str:
+    pictures = "".join(map(_asked_picture, asked.pictures))
+    texts = "".join(
+        f'<blockquote class="{_role(each.role)}">{_text(each.text)}</blockquote>'
+        + (f'<span class="role">{_text(each.role)}</span>' if each.role != "modification" else "")
+        for each in asked.texts
+    )
+    place = f"<p>near {asked.place[0]:.5f}, {asked.place[1]:.5f}</p>" if asked.place else ""
+    where = f'<p class="where">where <code>{_text(asked.where)}</code></p>' if asked.where else ""
+    plus = '<span class="plus" aria-hidden="true">+</span>' if pictures and (texts or place) else ""
+    words = f'<div class="words">{texts}{place}{where}</div>' if texts or place or where else ""
+    return f'<div class="query"><h2>Query</h2><div class="parts">{pictures}{plus}{words}</div></div>'
+
+
+def _asked_picture(picture: Picture) -> str:
+    shown = _image(picture.preview, f"Query picture {picture.name}")
+    role = f'<span class="role">{_text(picture.role)}</span> ' if picture.role != "reference" else ""
+    return f'<figure class="{_role(picture.role)}">{shown}<figcaption>{role}{_text(picture.name)}</figcaption></figure>'
+
+
+def _role(role: str) -> str:
+    return "negative" if role == "negative" else "asked"
+
+
+def _how(result: SearchResult, several: bool) -> str:
+    count = f"{len(result.hits)} hit{'' if len(result.hits) == 1 else 's'}"
+    if result.matched is not None:
+        count += f" of {result.matched:,} that match the filter"
+    parts = [count, f"composer {result.composer}", f"encoder {result.encoder}"]
+    parts += [] if several else [PurePath(result.collection).name]
+    parts += ["every item compared" if result.exact else "by an index"]
+    total = result.elapsed_ms.get("total", sum(result.elapsed_ms.values()))
+    parts += [f"{total:,.0f} ms"] if total >= 1 else []
+    return " · ".join(f"<span>{_text(part)}</span>" for part in parts)
+
+
+def _cards(hits: Sequence[Hit]) -> Iterator[str]:
+    scores = [hit.score for hit in hits]
+    low, high = min(0.0, *scores, 0.0), max(scores, default=0.0)
+    for hit in hits:
+        share = (hit.score - low) / (high - low) if high > low else 0.0
+        yield (
+            f'<li class="card"><figure>{_image(hit.thumbnail, f"Hit {hit.rank}: {hit.id}")}'
+            f'<span class="rank" aria-label="Rank {hit.rank}">{hit.rank}</span>'
+            f'<figcaption><span class="id" title="{_text(hit.id)}">{_broken(hit.id)}</span>'
+            f'<span class="score"><svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
+            f'<rect class="rail" width="100" height="4"/><rect class="bar" width="{100 * share:.1f}" height="4"/></svg>'
+            f"<data value=\"{hit.score!r}\">{hit.score:.3f}</data></span>"
+            f"{_metadata(hit.metadata)}</figcaption></figure></li>"
+        )
+
+
+def _metadata(metadata: Mapping[str, Any]) -> str:
+    rows = [f"<div><dt>{_text(name)}</dt><dd>{_text(_value(value))}</dd></div>" for name, value in metadata.items()]
+    if not rows:
+        return ""
+    if len(rows) <= _SHOWN + 1:
+        return f"<dl>{''.join(rows)}</dl>"
+    rest = f"<details><summary>{len(rows) - _SHOWN} more</summary><dl>{''.join(rows[_SHOWN:])}</dl></details>"
+    return f"<dl>{''.join(rows[:_SHOWN])}</dl>{rest}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _image(data: bytes | None, alt: str) -> str:
+    if not data:
+        return f'<div class="blank" role="img" aria-label="{_text(alt)}, without a preview">no preview</div>'
+    return f'<img alt="{_text(alt)}" src="data:{_media(data)};base64,{base64.b64encode(data).decode()}">'
+
+
+def _media(data: bytes) -> str:
+    if data.startswith(b"\xff\xd8"):
+        return "image/jpeg"
+    return "image/png" if data.startswith(b"\x89PNG") else "image/webp"
+
+
+def _text(value: str) -> str:
+    """Escaped for text and attributes; control characters and bidirectional overrides are dropped."""
+    return escape("".join(c for c in value if c.isprintable() or c in "\n\t "), quote=True)
+
+
+def _broken(id: str) -> str:
+    """An id that may break after its separators."""
+    return _text(id).replace("/", "/<wbr>").replace("_", "_<wbr>")

@@ -1,0 +1,152 @@
+"""What a search gives back: hits in order, with their thumbnails, and how they were found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, overload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fieldglass.types import Item, QueryText
+
+__all__ = ["Asked", "Hit", "Picture", "SearchResult"]
+
+
+class Shelf(Protocol):
+    """What a hit reads its picture from; a `fieldglass.store.Snapshot` is one."""
+
+    def thumbnail(self, position: int) -> bytes | None:
+        """The stored WebP preview."""
+        ...
+
+    def items(self, positions: NDArray[np.int64]) -> Sequence[tuple[Any, Item]]:
+        """The source and the item at each position."""
+        ...
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One item found: rank from 1, id, score (higher is better), name of its source, metadata columns."""
+
+    rank: int
+    id: str
+    score: float
+    source: str
+    metadata: Mapping[str, Any]
+    position: int = field(default=-1, repr=False)
+    shelf: Shelf | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def thumbnail(self) -> bytes | None:
+        """The WebP preview stored in the collection; None where there is none."""
+        return self.shelf.thumbnail(self.position) if self.shelf else None
+
+    @property
+    def path(self) -> Path | None:
+        """Its first file, absolute; None for an item without files."""
+        if self.shelf is None:
+            return None
+        import numpy as np
+
+        ((source, item),) = self.shelf.items(np.array([self.position], dtype=np.int64))
+        if not item.paths:
+            return None
+        root: Path = source.root
+        found: Path = (root.parent if root.is_file() else root) / item.paths[0]
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "rank": self.rank,
+            "id": self.id,
+            "score": self.score,
+            "source": self.source,
+            "metadata": dict(self.metadata),
+        }
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a query: what to call it, its role, and a preview (WebP; None where there is none)."""
+
+    name: str
+    role: str = "reference"
+    preview: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked, for people: the pictures, the sentences, the place and the filter."""
+
+    pictures: tuple[Picture, ...] = ()
+    texts: tuple[QueryText, ...] = ()
+    place: tuple[float, float] | None = None
+    where: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"not like {each.name}" if each.role == "negative" else each.name for each in self.pictures]
+        parts += [f"not “{each.text}”" if each.role == "negative" else f"“{each.text}”" for each in self.texts]
+        parts += [f"{self.place[0]:.4f}, {self.place[1]:.4f}"] if self.place else []
+        return " + ".join(parts) + (f" where {self.where}" if self.where else "")
+
+
+@dataclass(frozen=True)
+class SearchResult(Sequence[Hit]):
+    """Hits, best first. In a notebook it shows their pictures.
+
+    `exact` is False where an index proposed the candidates. `matched` is the number of items that
+    the filter left, None without one. `notes` say what the search did that one would not expect.
+    """
+
+    hits: tuple[Hit, ...]
+    collection: str
+    encoder: str
+    composer: str
+    exact: bool
+    elapsed_ms: Mapping[str, float]
+    matched: int | None = None
+    notes: tuple[str, ...] = ()
+    asked: Asked = Asked()
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, index: int | slice) -> Hit | Sequence[Hit]:
+        return self.hits[index]
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able, as `fieldglass search --format json` prints it."""
+        return {
+            "collection": self.collection,
+            "encoder": self.encoder,
+            "composer": self.composer,
+            "exact": self.exact,
+            "elapsed_ms": {name: round(spent, 3) for name, spent in self.elapsed_ms.items()},
+            "matched": self.matched,
+            "notes": list(self.notes),
+            "hits": [hit.to_dict() for hit in self.hits],
+        }
+
+    def to_html(self) -> str:
+        """One self-contained page: thumbnails, scores, metadata, and the query at the top."""
+        from fieldglass.report import page
+
+        return page([self])
+
+    def _repr_html_(self) -> str:
+        from fieldglass.report import fragment
+
+        return fragment(self)
