@@ -1,0 +1,10 @@
+"""What this plugin adds to Fieldglass."""
+
+from __future__ import annotations
+
+from fieldglass.hooks import Offer, hookimpl
+
+
+@hookimpl
+def fieldglass_loaders():
+    return [Offer("fashion/catalogue", "fieldglass_fashion.loader:Catalogue", "a shop's CSV: prices, pictures by product")]

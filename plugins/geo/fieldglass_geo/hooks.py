@@ -1,0 +1,17 @@
+"""What this plugin adds to Fieldglass."""
+
+from __future__ import annotations
+
+from fieldglass.hooks import Offer, hookimpl
+
+
+@hookimpl
+def fieldglass_loaders():
+    return [Offer("geo/photos", "fieldglass_geo.loader:Photos", "a folder of photos; says why one has no position")]
+
+
+@hookimpl
+def fieldglass_metadata(item, paths):
+    from fieldglass_geo.exif import columns
+
+    return columns(paths)

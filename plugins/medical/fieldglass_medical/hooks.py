@@ -1,0 +1,10 @@
+"""What this plugin adds to Fieldglass."""
+
+from __future__ import annotations
+
+from fieldglass.hooks import Offer, hookimpl
+
+
+@hookimpl
+def fieldglass_loaders():
+    return [Offer("med/dicom", "fieldglass_medical.loader:Dicom", "single-frame DICOM; ids and groups are keyed hashes")]
