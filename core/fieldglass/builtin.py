@@ -54,3 +54,10 @@ def fieldglass_loaders():  # type: ignore[no-untyped-def]
         Offer("files", "fieldglass.loaders.files:Files", "a folder of pictures, or one file"),
         Offer("table", "fieldglass.loaders.table:Table", "CSV, TSV, JSONL or Parquet with a path column"),
     ]
+
+
+@hookimpl
+def fieldglass_metadata(item, paths):  # type: ignore[no-untyped-def]
+    from fieldglass.loaders.headers import picture_columns
+
+    return picture_columns(item, paths)

@@ -34,6 +34,13 @@ FOREIGN_SUFFIXES = {
 _AVIF = (b"avif", b"avis")
 _HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
+_MAGIC = {  # compared in lower case, after white space
+    b"%!ps": "EPS or PostScript", b"\xc5\xd0\xd3\xc6": "EPS", b"%pdf": "PDF", b"<svg": "SVG", b"simple  =": "FITS",
+    b"8bps": "Photoshop", b"\0\0\0\x0cjp": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000", b"\xff\x0a": "JPEG XL",
+    b"ii*\0": "camera raw", b"pk\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"<!doctype html": "HTML", b"<html": "HTML",
+    b"\x89hdf": "HDF5", b"\0\0\1\0": "ICO", b"version https://git-lfs": "a Git LFS pointer, not the file itself",
+}  # fmt: skip
+
 
 def name_of(head: bytes) -> str | None:
     """The name of a format that may be read ("JPEG", "PNG" ...), or None."""
@@ -99,13 +106,7 @@ def header_size(name: str, head: bytes) -> tuple[int, int] | None:
 def foreign(head: bytes) -> str:
     """What a file that is not read seems to be, for the message: "PDF", "text", "unknown data"."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
-    for magic, name in (
-        (b"%!ps", "EPS or PostScript"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"%pdf", "PDF"), (b"<svg", "SVG"),
-        (b"simple  =", "FITS"), (b"8bps", "Photoshop"), (b"\0\0\0\x0cjp", "JPEG 2000"),
-        (b"\xff\x4f\xff\x51", "JPEG 2000"), (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cjxl", "JPEG XL"), (b"ii*\0", "camera raw"), (b"pk\x03\x04", "ZIP"),
-        (b"\x1f\x8b", "gzip"), (b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"\x89hdf", "HDF5"),
-        (b"\0\0\1\0", "ICO"), (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
-    ):  # fmt: skip
+    for magic, name in _MAGIC.items():
         if start.startswith(magic):
             return name
     if start.startswith(b"<?xml"):

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
@@ -64,6 +65,8 @@ def open_header(file: IO[bytes], *, max_pixels: int = MAX_PIXELS) -> tuple[str, 
     size = header_size(name, head)
     if size is not None:
         _check_size(size, max_pixels)
+    if name == "WebP" and file.seek(0, os.SEEK_END) < int.from_bytes(head[4:8], "little") + 8:
+        raise PictureError("image-truncated", "The WebP is shorter than its header says.")
     file.seek(0)
     try:
         picture = factory(file)
@@ -142,7 +145,7 @@ def _rgb(picture: Image.Image) -> Image.Image:
 def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     """(H, W) of any number type -> uint8 by the rule of the module's first lines."""
     if values.dtype == np.uint16:
-        return (values.astype(np.uint32) * 255 // 65535).astype(np.uint8)
+        return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     values = values.astype(np.float64)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
