@@ -7,4 +7,4 @@ from fieldglass.hooks import Offer, hookimpl
 
 @hookimpl
 def fieldglass_loaders():
-    return [Offer("fashion/catalogue", "fieldglass_fashion.loader:Catalogue", "a shop's CSV: prices, pictures by product")]
+    return [Offer("fashion/catalogue", "fieldglass_fashion.loader:Catalogue", "a shop's CSV of products")]

@@ -7,4 +7,4 @@ from fieldglass.hooks import Offer, hookimpl
 
 @hookimpl
 def fieldglass_loaders():
-    return [Offer("med/dicom", "fieldglass_medical.loader:Dicom", "single-frame DICOM; ids and groups are keyed hashes")]
+    return [Offer("med/dicom", "fieldglass_medical.loader:Dicom", "single-frame DICOM, ids as keyed hashes")]
