@@ -61,3 +61,14 @@ def fieldglass_metadata(item, paths):  # type: ignore[no-untyped-def]
     from fieldglass.loaders.headers import picture_columns
 
     return picture_columns(item, paths)
+
+
+@hookimpl
+def fieldglass_demos():  # type: ignore[no-untyped-def]
+    return [
+        Offer(
+            "photographs",
+            "fieldglass.demo.photographs:photographs",
+            "twenty photographs that scikit-image and scikit-learn carry, five searches",
+        )
+    ]

@@ -1,0 +1,136 @@
+"""Turns the arguments of a search into a `Query` and what is shown of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fieldglass.errors import QueryError
+from fieldglass.result import Asked, Picture
+from fieldglass.types import Query, QueryImage, QueryText
+
+if TYPE_CHECKING:
+    from fieldglass.query_pictures import PictureReader
+    from fieldglass.store import Snapshot
+
+__all__ = ["Question", "ask"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query, how it is shown, and the milliseconds that reading its pictures took."""
+
+    query: Query
+    asked: Asked
+    elapsed_ms: Mapping[str, float]
+
+
+def ask(
+    snapshot: Snapshot,
+    *,
+    pictures: Sequence[tuple[Any, str]],
+    likes: Sequence[tuple[Any, str]],
+    texts: Sequence[tuple[Any, str]],
+    place: tuple[float, float] | None,
+    where: Any,
+    only: Iterable[str] | None,
+    exclude: Iterable[str],
+    exclude_group: str | None,
+    exclude_self: bool,
+    history: tuple[Query, ...],
+    pixels: int,
+    item: str | None,
+    id: str,
+) -> Question:
+    """Read the pictures, look the ids up, and put the question together."""
+    started = time.perf_counter()
+    images: list[QueryImage] = []
+    shown: list[Picture] = []
+    reader: PictureReader | None = None
+    for given, role in pictures:
+        for thing in _several(given):
+            reader = reader or _reader(snapshot, pixels)
+            image, picture = reader.read(thing, role=role, item=item)
+            images.append(image)
+            shown.append(picture)
+    for given, role in likes:
+        for like in _several(given):
+            images.append(QueryImage(id=like, role=role))  # type: ignore[arg-type]
+            shown.append(Picture(like, role, snapshot.thumbnail(_position(snapshot, like))))
+    words = tuple(
+        text if isinstance(text, QueryText) else QueryText(text, role)  # type: ignore[arg-type]
+        for given, role in texts
+        for text in _several(given)
+    )
+    excluded = frozenset(exclude)
+    if exclude_self:
+        excluded |= _themselves(snapshot, pictures, likes)
+    query = Query(
+        images=tuple(images),
+        texts=words,
+        place=place,
+        only=None if only is None else frozenset(only),
+        exclude=excluded,
+        exclude_group=exclude_group if exclude_group is not None else snapshot.properties.get("exclude_group"),
+        where=where,
+        history=history,
+        id=id,
+    )
+    asked = Asked(tuple(shown), words, place, where if isinstance(where, str) else "")
+    spent = {"read": 1000 * (time.perf_counter() - started)} if reader else {}
+    return Question(query, asked, spent)
+
+
+def _several(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, (list, tuple, set, frozenset)) else [given]
+
+
+def _reader(snapshot: Snapshot, pixels: int) -> PictureReader:
+    """Reads as the collection's first source does; a table's pictures are read by its own loader of files."""
+    from fieldglass.options import options_of
+    from fieldglass.query_pictures import PictureReader
+    from fieldglass.registry import registry
+
+    source = next(iter(snapshot.sources.values()), None)
+    name, options = (source.loader, dict(source.options)) if source else ("files", {})
+    if name == "table":
+        name, options = "files", {}
+    if pixels and "pixels" in options_of(registry().factory("loaders", name)):
+        options.setdefault("pixels", pixels)
+    return PictureReader(registry().create("loaders", name, options))
+
+
+def _position(snapshot: Snapshot, id: str) -> int:
+    position = int(snapshot.positions([id])[0])
+    if position < 0:
+        raise QueryError(f"There is no item {id!r} in the collection.", hint="Ids are as `fieldglass search` prints them.")
+    return position
+
+
+def _themselves(
+    snapshot: Snapshot, pictures: Sequence[tuple[Any, str]], likes: Sequence[tuple[Any, str]]
+) -> frozenset[str]:
+    """The ids of the query pictures, where they are indexed."""
+    found = {like for given, _ in likes for like in _several(given)}
+    for given, _ in pictures:
+        for thing in _several(given):
+            if isinstance(thing, (str, os.PathLike)):
+                found.update(_of_file(snapshot, Path(thing).expanduser().resolve()))
+    return frozenset(found)
+
+
+def _of_file(snapshot: Snapshot, path: Path) -> list[str]:
+    ids = []
+    for source in snapshot.sources.values():
+        base = source.root.parent if source.root.is_file() else source.root
+        if path.is_relative_to(base.resolve()):
+            relative = path.relative_to(base.resolve()).as_posix().replace("'", "''")
+            name = source.name.replace("'", "''")
+            ids += snapshot.ids(snapshot.select(f"path = '{relative}' AND source = '{name}'"))
+    return ids

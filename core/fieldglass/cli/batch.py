@@ -1,0 +1,80 @@
+"""Reads many queries from a CSV or JSONL file and answers them together, as JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fieldglass.cli.query import place_of, rules
+from fieldglass.errors import QueryError, UsageError
+
+if TYPE_CHECKING:
+    from fieldglass.asking import Question
+    from fieldglass.collection import Collection
+
+__all__ = ["answer_file"]
+
+_COLUMNS = {"id", "image", "like", "text", "not_image", "not_like", "not_text", "place", "where"}
+
+
+def answer_file(collection: Collection, path: Path, options: Mapping[str, Any], how: Mapping[str, Any]) -> str:
+    """One JSON line per query of the file, in order, each with the query's `id` (its number where it has none).
+
+    Columns: id, image, like, text, not_image, not_like, not_text, place, where; a JSONL value may be a list.
+    Pictures are relative to the file. A filter of the row goes before that of the options.
+    """
+    rows = _rows(path)
+    questions = [_question(collection, row, number, path, options) for number, row in enumerate(rows, 1)]
+    results = collection.answer(questions, **how) if questions else []
+    return "".join(
+        json.dumps({"query": question.query.id, **result.to_dict()}, ensure_ascii=False, allow_nan=False, default=str)
+        + "\n"
+        for question, result in zip(questions, results, strict=True)
+    )
+
+
+def _question(
+    collection: Collection, row: Mapping[str, Any], number: int, path: Path, options: Mapping[str, Any]
+) -> Question:
+    unknown = row.keys() - _COLUMNS
+    if unknown:
+        raise UsageError(
+            f"{path}, query {number}: no column {sorted(unknown)[0]!r}.", hint=f"Columns: {', '.join(sorted(_COLUMNS))}."
+        )
+    given = {name: value for name, value in row.items() if value not in (None, "", [])}
+    if not given.keys() & {"image", "like", "text", "place"}:
+        raise QueryError(f"{path}, query {number} asks nothing.", hint="Give it an image, like, text or place.")
+    for name in ("image", "not_image"):
+        if name in given:
+            several = given[name] if isinstance(given[name], list) else [given[name]]
+            given[name] = [path.resolve().parent / Path(each).expanduser() for each in several]
+    place = given.pop("place", None)
+    limits = {**rules(options), **({"where": given.pop("where")} if "where" in given else {})}
+    id = str(given.pop("id", number))
+    try:
+        return collection.ask(**given, **limits, id=id, place=place_of(place) if isinstance(place, str) else place)
+    except QueryError as error:
+        raise QueryError(f"{path}, query {number}: {error.message}", hint=error.hint) from error
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise UsageError(f"There is no file {str(path)!r} of queries.")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        if path.suffix.lower() in (".jsonl", ".ndjson"):
+            return [_object(line, path, number) for number, line in enumerate(file, 1) if line.strip()]
+        separator = "\t" if path.suffix.lower() == ".tsv" else ","
+        return list(csv.DictReader(file, delimiter=separator, strict=True))
+
+
+def _object(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"{path}, line {number} is not JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}, line {number} is not a JSON object.")
+    return found

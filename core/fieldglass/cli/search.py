@@ -1,0 +1,114 @@
+"""`fieldglass search`: one query from options, or many from a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fieldglass.cli.query import how, query_options, question_of
+
+if TYPE_CHECKING:
+    from fieldglass.result import SearchResult
+
+__all__ = ["search"]
+
+
+@click.command(short_help="Search with a picture, a sentence, or both.")
+@click.argument("collection", type=click.Path(path_type=Path))
+@query_options
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many hits.")
+@click.option("--min-score", type=float, help="Leave out hits below this score.")
+@click.option("--collapse", metavar="GROUP", help="The best item alone of each value of a group column.")
+@click.option("--rerank", metavar="NAME", help="Reorder the first hits.")
+@click.option(
+    "--index", type=click.Choice(["auto", "exact", "ivf"]), default="auto", show_default=True,
+    help="exact compares every item.",
+)  # fmt: skip
+@click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; prints JSON lines.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "html"]), default="table", show_default=True,
+    help="How to print.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@click.option("--open", "show", is_flag=True, help="Write a page and open it in the browser.")
+def search(collection: Path, form: str, out: Path | None, show: bool, queries: Path | None, **options: Any) -> None:
+    """Search a collection with a picture, a sentence, or both.
+
+    `-` reads the picture from standard input (`--image -`) or the sentence (`--text -`).
+    Without --composer a picture alone is compared by `image`, a sentence alone by `text`, both by `weicom`.
+
+    \b
+    Examples:
+      fieldglass search holiday.collection --text "a dog on a beach"
+      fieldglass search holiday.collection --image dog.jpg --text "in the snow" -k 20 --open
+      fieldglass search holiday.collection --like 2019/IMG_4711.jpg --exclude-self --where "year >= 2018"
+      fieldglass search shop.collection --image red.jpg --text "a longer dress" --set text_weight=0.7
+      fieldglass search shop.collection --text "boots" --not-text "leather" --format json
+      curl -s https://example.org/cat.jpg | fieldglass search holiday.collection --image -
+      fieldglass search shop.collection --queries queries.csv --out hits.jsonl
+    """
+    import fieldglass
+
+    asked = {name: options.pop(name) for name in ("k", "min_score", "collapse", "rerank", "index")}
+    with fieldglass.open(collection) as opened:
+        if queries is not None:
+            from fieldglass.cli.batch import answer_file
+
+            _write(answer_file(opened, queries, options, {**how(options), **asked}), out)
+            return
+        question = question_of(opened, options)
+        (result,) = opened.answer([question], **how(options), **asked)
+        if show:
+            form, out = "html", out or _page_file(collection)
+        if form == "table" and out is None:
+            _table(result)
+        else:
+            _write(_rendered(result, form), out)
+    if show and out is not None:
+        click.launch(str(out.resolve()))
+
+
+def _rendered(result: SearchResult, form: str) -> str:
+    from fieldglass.cli.output import as_json
+
+    if form == "html":
+        return result.to_html()
+    if form == "json":
+        return as_json(result.to_dict()) + "\n"
+    lines = (f"{hit.rank}\t{hit.score:.4f}\t{hit.id}\n" for hit in result)
+    return "rank\tscore\tid\n" + "".join(lines)
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None or str(out) == "-":
+        click.echo(text, nl=False)
+        return
+    out.write_text(text, encoding="utf-8")
+    click.echo(f"wrote {out}", err=True)
+
+
+def _page_file(collection: Path) -> Path:
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="fieldglass-")) / f"{collection.resolve().stem}.html"
+
+
+def _table(result: SearchResult) -> None:
+    from fieldglass.cli.output import echo_table
+
+    names = list(dict.fromkeys(name for hit in result for name in hit.metadata))
+    if sys.stdout.isatty():
+        names = names[:4]  # as many as a terminal has room for; JSON and HTML have all
+    echo_table(
+        ["rank", "score", "id", *names],
+        ([hit.rank, f"{hit.score:.4f}", hit.id, *(hit.metadata.get(name) for name in names)] for hit in result),
+        title=str(result.asked),
+        right="rank score",
+    )
+    if not result.hits:
+        click.echo("Nothing was found.", err=True)
+    for note in result.notes:
+        click.echo(f"note: {note}", err=True)

@@ -1,0 +1,112 @@
+"""What `fieldglass index` is given: globs, guessed loaders, options, and the collection to open or make."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fieldglass.errors import LoaderError, UsageError
+
+if TYPE_CHECKING:
+    from fieldglass.collection import Collection
+
+__all__ = ["Given", "expand", "opened", "settings_of"]
+
+_TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """One source as it was typed: its path, its loader, and options that follow from how it was given."""
+
+    path: Path
+    loader: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def expand(sources: tuple[str, ...], loader: str | None) -> list[Given]:
+    """Globs expanded, `~` too, loaders guessed. LoaderError for a path or pattern where nothing is."""
+    paths: list[Path] = []
+    for source in sources:
+        path = Path(source).expanduser()
+        if path.exists():
+            paths.append(path)
+            continue
+        found = sorted(Path(each) for each in glob.glob(str(path), recursive=True))
+        if not found:
+            raise LoaderError(
+                f"There is no folder or file {source!r}.", hint="Check the path; quote a pattern such as 'photos/20*'."
+            )
+        paths += found
+    return [Given(path, loader or _guess(path)) for path in dict.fromkeys(paths)]
+
+
+def _guess(path: Path) -> str:
+    return "table" if path.is_file() and path.suffix.lower() in _TABLES else "files"
+
+
+def settings_of(
+    settings: tuple[str, ...], loader: str, encoder: str | None, collection: Path, weights: Path | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """`--set` pairs sorted into those of the loader and those of the encoder."""
+    from fieldglass.options import options_of, parse
+    from fieldglass.registry import registry
+
+    pairs = parse(settings)
+    encoder = encoder or _recorded(collection) or "mini"
+    both: dict[str, dict[str, str]] = {"loader": {}, "encoder": {}}
+    if pairs:
+        has = {
+            "loader": options_of(registry().factory("loaders", loader)),
+            "encoder": options_of(registry().factory("encoders", encoder)),
+        }
+        for name, value in pairs.items():
+            owner, dot, rest = name.partition(".")
+            if dot and owner in both:
+                both[owner][rest] = value
+                continue
+            owners = [kind for kind in both if name in has[kind]]
+            if len(owners) > 1:
+                raise UsageError(
+                    f"Both the loader {loader!r} and the encoder {encoder!r} have an option {name!r}.",
+                    hint=f"Write --set loader.{name}={value} or --set encoder.{name}={value}.",
+                )
+            if not owners:
+                raise UsageError(
+                    f"Neither the loader {loader!r} nor the encoder {encoder!r} has an option {name!r}.",
+                    hint=f"{loader} has {_names(has['loader'])}; {encoder} has {_names(has['encoder'])}.",
+                )
+            both[owners[0]][name] = value
+    if weights is not None:
+        both["encoder"]["weights"] = str(weights.expanduser().resolve())
+    return both["loader"], both["encoder"]
+
+
+def _names(options: Any) -> str:
+    return ", ".join(options) or "none"
+
+
+def _recorded(collection: Path) -> str | None:
+    import fieldglass
+
+    if not collection.exists():
+        return None
+    with fieldglass.open(collection) as existing:
+        fields = existing.store.snapshot().fields
+        return next(iter(fields.values())).encoder if fields else None
+
+
+def opened(collection: Path, encoder: str | None, options: dict[str, str]) -> Collection:
+    """The collection, made if there is none. FingerprintError where it was made by another encoder than asked."""
+    import fieldglass
+
+    if not collection.exists():
+        return fieldglass.create(collection, encoder or "mini", options)
+    existing = fieldglass.open(collection)
+    if encoder is not None or options:
+        field = existing.field
+        same = encoder in (None, field.encoder)
+        existing.expect(encoder or field.encoder, {**(field.options if same else {}), **options})
+    return existing

@@ -1,0 +1,123 @@
+"""Reads the pictures of a query: a path, bytes, a PIL image or an array, as the collection's own loader would."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fieldglass.errors import QueryError
+from fieldglass.loaders.paths import portable
+from fieldglass.result import Picture
+from fieldglass.types import Item, Problem, QueryImage, Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fieldglass.interfaces import Loader
+
+__all__ = ["PictureReader"]
+
+_PREVIEW = 320
+
+
+@dataclass(frozen=True)
+class PictureReader:
+    """Turns whatever people hold into a `QueryImage` and the `Picture` that is shown for it."""
+
+    loader: Loader
+
+    def read(self, thing: Any, *, role: Any = "reference", item: str | None = None) -> tuple[QueryImage, Picture]:
+        """`thing`: path, bytes, PIL image, or (H, W), (H, W, 3) or (H, W, 4) array. QueryError where it cannot be read.
+
+        `item` names the one to take where a file holds several (a multi-frame study, a tiled scene).
+        """
+        if isinstance(thing, (str, os.PathLike)):
+            found, sample = self._file(Path(thing).expanduser(), item)
+            name = Path(thing).name
+        else:
+            found, sample = None, _sample(thing)
+            name = "picture"
+        preview = _webp(self.loader.preview(sample))
+        return QueryImage(item=found, sample=sample, role=role), Picture(name, role, preview)
+
+    def _file(self, path: Path, wanted: str | None) -> tuple[Item, Sample]:
+        if path.is_dir() or not path.exists():
+            raise QueryError(f"There is no picture {str(path)!r}.")
+        root = path.resolve()
+        item = _only(self.loader.scan(root), path, wanted)
+        for answer in self.loader.read([item], root):
+            if isinstance(answer, Problem):
+                raise QueryError(f"The picture {str(path)!r} cannot be read: {answer.message}")
+            return item, answer
+        raise QueryError(f"The picture {str(path)!r} cannot be read.")
+
+
+def _only(found: Iterator[Item | Problem], path: Path, wanted: str | None) -> Item:
+    answers = list(found)
+    items = [each for each in answers if isinstance(each, Item)]
+    if wanted is not None:
+        chosen = [each for each in items if each.id == wanted or each.id.endswith(wanted)]
+        if len(chosen) == 1:
+            return chosen[0]
+        raise QueryError(f"{str(path)!r} has no item {wanted!r}.", hint=_listed(items))
+    if len(items) > 1:
+        raise QueryError(f"{str(path)!r} holds {len(items)} items.", hint=f"Name one by --item. {_listed(items)}")
+    if items:
+        return items[0]
+    for each in answers:
+        if isinstance(each, Problem):
+            raise QueryError(f"The picture {str(path)!r} cannot be read: {each.message}")
+    return Item(portable(path.name), (portable(path.name),))  # passed over by its name; its content decides
+
+
+def _listed(items: list[Item]) -> str:
+    shown = ", ".join(each.id for each in items[:8])
+    return f"It has {shown}{' ...' if len(items) > 8 else ''}."
+
+
+def _sample(thing: Any) -> Sample:
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    from fieldglass.loaders.picture import PictureError, decode
+
+    if isinstance(thing, (bytes, bytearray, memoryview)):
+        try:
+            return Sample("image", decode(io.BytesIO(bytes(thing))))
+        except PictureError as error:
+            raise QueryError(f"These bytes are not a picture that can be read: {error}") from error
+    if isinstance(thing, Image.Image):
+        upright = ImageOps.exif_transpose(thing)
+        flat = _on_white(upright) if upright.has_transparency_data else upright.convert("RGB")
+        return Sample("image", np.asarray(flat))
+    array = np.asarray(thing)
+    if array.dtype.kind == "f" and array.size and 0 <= array.min() and array.max() <= 1:
+        array = (array * 255).round().astype(np.uint8)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
+        raise QueryError(
+            f"A picture is a path, bytes, a PIL image or a uint8 array, not {type(thing).__name__} "
+            f"of {array.dtype} {array.shape}."
+        )
+    return _sample(Image.fromarray(array.squeeze()))
+
+
+def _on_white(picture: Any) -> Any:
+    from PIL import Image
+
+    front = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", front.size, "white"), front).convert("RGB")
+
+
+def _webp(preview: NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    picture = Image.fromarray(preview)
+    picture.thumbnail((_PREVIEW, _PREVIEW))
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=80)
+    return buffer.getvalue()
