@@ -26,6 +26,7 @@ class Files:
 
     :param suffixes: file name endings that are taken, "jpg,png"; all that can be read if empty.
     :param exclude: shell patterns of relative paths that are not taken, "raw/*,*_small.jpg".
+    :param only: relative paths that alone are taken, all if empty.
     :param max_pixels: a larger picture is refused from its header.
     :param pixels: the encoder's input side; pictures are decoded to at least twice that. 0 = full size.
 
@@ -39,6 +40,7 @@ class Files:
         *,
         suffixes: tuple[str, ...] = (),
         exclude: tuple[str, ...] = (),
+        only: tuple[str, ...] = (),
         max_pixels: int = MAX_PIXELS,
         pixels: int = 0,
     ) -> None:
@@ -47,6 +49,7 @@ class Files:
         self.suffixes = frozenset("." + each.lower().lstrip(".") for each in suffixes) or SUFFIXES
         self.asked = bool(suffixes)
         self.exclude = tuple(exclude)
+        self.only = frozenset(only)
         self.max_pixels = max_pixels
         self.pixels = pixels
 
@@ -102,6 +105,8 @@ class Files:
                 yield Problem(name, "path-unreadable", f"It cannot be looked at: {error.strerror}.")
 
     def _file(self, name: str) -> Iterator[Item | Problem]:
+        if self.only and name not in self.only:
+            return
         path = PurePosixPath(name)
         suffix = path.suffix.lower()
         if suffix in self.suffixes:
