@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldglass.errors import QueryError
+from fieldglass.loaders.paths import base_of, portable
+from fieldglass.options import options_of
+from fieldglass.registry import registry
 from fieldglass.result import Asked, Picture
 from fieldglass.types import Query, QueryImage, QueryText
 
@@ -93,9 +96,7 @@ def _several(given: Any) -> list[Any]:
 
 def _reader(snapshot: Snapshot, pixels: int) -> PictureReader:
     """Reads as the collection's first source does; a table's pictures are read by its own loader of files."""
-    from fieldglass.options import options_of
     from fieldglass.query_pictures import PictureReader
-    from fieldglass.registry import registry
 
     source = next(iter(snapshot.sources.values()), None)
     name, options = (source.loader, dict(source.options)) if source else ("files", {})
@@ -128,9 +129,10 @@ def _themselves(
 def _of_file(snapshot: Snapshot, path: Path) -> list[str]:
     ids = []
     for source in snapshot.sources.values():
-        base = source.root.parent if source.root.is_file() else source.root
-        if path.is_relative_to(base.resolve()):
-            relative = path.relative_to(base.resolve()).as_posix().replace("'", "''")
+        loader = registry().create("loaders", source.loader, source.options)
+        base = base_of(loader, source.root).resolve()
+        if path.is_relative_to(base):
+            relative = portable(path.relative_to(base).as_posix()).replace("'", "''")
             name = source.name.replace("'", "''")
             ids += snapshot.ids(snapshot.select(f"path = '{relative}' AND source = '{name}'"))
     return ids

@@ -10,19 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldglass.errors import QueryError
+from fieldglass.ingest.previews import thumbnail
 from fieldglass.loaders.paths import portable
 from fieldglass.result import Picture
 from fieldglass.types import Item, Problem, QueryImage, Sample
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from fieldglass.interfaces import Loader
 
 __all__ = ["PictureReader"]
-
-_PREVIEW = 320
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class PictureReader:
         else:
             found, sample = None, _sample(thing)
             name = "picture"
-        preview = _webp(self.loader.preview(sample))
+        preview = thumbnail(self.loader.preview(sample))
         return QueryImage(item=found, sample=sample, role=role), Picture(name, role, preview)
 
     def _file(self, path: Path, wanted: str | None) -> tuple[Item, Sample]:
@@ -111,13 +107,3 @@ def _on_white(picture: Any) -> Any:
 
     front = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", front.size, "white"), front).convert("RGB")
-
-
-def _webp(preview: NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    picture = Image.fromarray(preview)
-    picture.thumbnail((_PREVIEW, _PREVIEW))
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=80)
-    return buffer.getvalue()

@@ -53,12 +53,14 @@ class Hit:
             return None
         import numpy as np
 
+        from fieldglass.loaders.paths import base_of, local
+        from fieldglass.registry import registry
+
         ((source, item),) = self.shelf.items(np.array([self.position], dtype=np.int64))
         if not item.paths:
             return None
-        root: Path = source.root
-        found: Path = (root.parent if root.is_file() else root) / item.paths[0]
-        return found
+        loader = registry().create("loaders", source.loader, source.options)
+        return base_of(loader, source.root) / local(item.paths[0])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""

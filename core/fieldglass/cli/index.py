@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fieldglass.cli.lazy import INTERRUPTED, JOURNALLED
+from fieldglass.errors import UsageError
 
 if TYPE_CHECKING:
     from fieldglass.collection import Collection
@@ -52,13 +53,15 @@ def index(
       fieldglass index holiday --to holiday.collection
       fieldglass index holiday --to holiday.collection --prune
       fieldglass index "archive/20*" --to archive.collection --workers 8
-      fieldglass index products.csv --to shop.collection --set path=image_file
+      fieldglass index products.csv --to shop.collection --set path_column=image_file
       fieldglass index photos --to clip.collection --encoder open_clip --set model=ViT-B-32 --weights clip.safetensors
     """
     from fieldglass.cli.progress import Meter
     from fieldglass.cli.sources import expand, opened, settings_of
 
     given = expand(sources, loader)
+    if options["prune"] and any("only" in source.options for source in given):
+        raise UsageError("--prune compares a whole source with the collection.", hint="Give the folder, not its files.")
     loader_options, encoder_options = settings_of(settings, given[0].loader, encoder, collection, weights)
     with opened(collection, encoder, encoder_options) as target, Meter(len(given)) as meter:
         for source in given:

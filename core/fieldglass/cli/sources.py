@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldglass.errors import LoaderError, UsageError
+from fieldglass.loaders.paths import portable
 
 if TYPE_CHECKING:
     from fieldglass.collection import Collection
@@ -27,24 +28,34 @@ class Given:
 
 
 def expand(sources: tuple[str, ...], loader: str | None) -> list[Given]:
-    """Globs expanded, `~` too, loaders guessed. LoaderError for a path or pattern where nothing is."""
-    paths: list[Path] = []
-    for source in sources:
-        path = Path(source).expanduser()
-        if path.exists():
-            paths.append(path)
-            continue
-        found = sorted(Path(each) for each in glob.glob(str(path), recursive=True))
-        if not found:
-            raise LoaderError(
-                f"There is no folder or file {source!r}.", hint="Check the path; quote a pattern such as 'photos/20*'."
-            )
-        paths += found
-    return [Given(path, loader or _guess(path)) for path in dict.fromkeys(paths)]
+    """Globs expanded, `~` too, loaders guessed. LoaderError for a path or pattern where nothing is.
+
+    Single pictures of one folder become one source: the folder, with the `files` option `only`.
+    """
+    paths = dict.fromkeys(path for source in sources for path in _matches(source))
+    given: list[Given] = []
+    only: dict[Path, list[str]] = {}
+    for path in paths:
+        name = loader or ("table" if path.is_file() and path.suffix.lower() in _TABLES else "files")
+        if name == "files" and path.is_file():
+            if path.parent not in only:
+                given.append(Given(path.parent, name, {"only": only.setdefault(path.parent, [])}))
+            only[path.parent].append(portable(path.name))
+        else:
+            given.append(Given(path, name))
+    return given
 
 
-def _guess(path: Path) -> str:
-    return "table" if path.is_file() and path.suffix.lower() in _TABLES else "files"
+def _matches(source: str) -> list[Path]:
+    path = Path(source).expanduser()
+    if path.exists():
+        return [path]
+    found = sorted(Path(each) for each in glob.glob(str(path), recursive=True))
+    if not found:
+        raise LoaderError(
+            f"There is no folder or file {source!r}.", hint="Check the path; quote a pattern such as 'photos/20*'."
+        )
+    return found
 
 
 def settings_of(
