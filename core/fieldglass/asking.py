@@ -110,7 +110,9 @@ def _reader(snapshot: Snapshot, pixels: int) -> PictureReader:
 def _position(snapshot: Snapshot, id: str) -> int:
     position = int(snapshot.positions([id])[0])
     if position < 0:
-        raise QueryError(f"There is no item {id!r} in the collection.", hint="Ids are as `fieldglass search` prints them.")
+        raise QueryError(
+            f"There is no item {id!r} in the collection.", hint="Ids are as `fieldglass search` prints them."
+        )
     return position
 
 

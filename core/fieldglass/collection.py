@@ -1,8 +1,8 @@
 """A collection of pictures on disk: index into it, search it, change it.
 
-    c = fieldglass.open("holiday.collection")
-    for hit in c.search(image="beach.jpg", text="a dog", where="year >= 2019", k=10):
-        print(hit.rank, hit.id, hit.score)
+c = fieldglass.open("holiday.collection")
+for hit in c.search(image="beach.jpg", text="a dog", where="year >= 2019", k=10):
+    print(hit.rank, hit.id, hit.score)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from fieldglass.asking import Question, ask
-from fieldglass.errors import CollectionError, FingerprintError, UsageError
+from fieldglass.errors import CollectionError, FingerprintError
 from fieldglass.registry import registry
 from fieldglass.result import Hit, SearchResult
 from fieldglass.store import Store
@@ -256,9 +256,12 @@ class Collection:
         *,
         composer: str | Composer | None = None,
         options: Mapping[str, Any] | None = None,
+        calibrate: Literal["all", "matches"] = "all",
     ) -> Explanation:
-        """What each probe of a question contributes to the score of one item."""
-        return self.engine.explain(question.query, id, composer=composer, options=dict(options or {}))
+        """What each probe of a question (see `ask`) contributes to the score of one item."""
+        return self.engine.explain(
+            question.query, id, composer=composer, options=dict(options or {}), calibrate=calibrate
+        )
 
     @property
     def engine(self) -> Engine:
@@ -272,9 +275,7 @@ class Collection:
     def _result(self, question: Question, outcome: Outcome) -> SearchResult:
         snapshot = self.store.snapshot()
         ranking = outcome.ranking
-        rows = zip(
-            ranking.ids, ranking.scores, ranking.positions, outcome.sources, outcome.metadata, strict=True
-        )
+        rows = zip(ranking.ids, ranking.scores, ranking.positions, outcome.sources, outcome.metadata, strict=True)
         hits = tuple(
             Hit(rank, id, float(score), source, metadata, int(position), snapshot)
             for rank, (id, score, position, source, metadata) in enumerate(rows, 1)

@@ -92,7 +92,7 @@ def _sample(thing: Any) -> Sample:
         flat = _on_white(upright) if upright.has_transparency_data else upright.convert("RGB")
         return Sample("image", np.asarray(flat))
     array = np.asarray(thing)
-    if array.dtype.kind == "f" and array.size and 0 <= array.min() and array.max() <= 1:
+    if array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1:
         array = (array * 255).round().astype(np.uint8)
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
         raise QueryError(

@@ -38,9 +38,7 @@ COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
 )
 @click.version_option(__version__, prog_name="fieldglass")
-@click.option(
-    "--traceback", is_flag=True, envvar="FIELDGLASS_TRACEBACK", help="Show where an error was raised."
-)
+@click.option("--traceback", is_flag=True, envvar="FIELDGLASS_TRACEBACK", help="Show where an error was raised.")
 def main(traceback: bool) -> None:
     """Find pictures in specialised collections with a picture, a sentence, or both.
 

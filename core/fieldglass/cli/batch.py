@@ -42,7 +42,8 @@ def _question(
     unknown = row.keys() - _COLUMNS
     if unknown:
         raise UsageError(
-            f"{path}, query {number}: no column {sorted(unknown)[0]!r}.", hint=f"Columns: {', '.join(sorted(_COLUMNS))}."
+            f"{path}, query {number}: no column {sorted(unknown)[0]!r}.",
+            hint=f"Columns: {', '.join(sorted(_COLUMNS))}.",
         )
     given = {name: value for name, value in row.items() if value not in (None, "", [])}
     if not given.keys() & {"image", "like", "text", "place"}:

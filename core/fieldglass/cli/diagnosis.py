@@ -30,9 +30,7 @@ def _plugins() -> Iterator[dict[str, Any]]:
             "distribution": plugin.distribution,
             "version": plugin.version,
             "hooks": [hook.removeprefix("fieldglass_") for hook in plugin.hooks],
-            "offers": [
-                name for kind in KINDS for name in found.offers(kind) if found.owner(kind, name) == plugin.name
-            ],
+            "offers": [name for kind in KINDS for name in found.offers(kind) if found.owner(kind, name) == plugin.name],
             "broken": plugin.broken,
         }
 

@@ -42,7 +42,9 @@ def _print(found: dict[str, Any]) -> None:
     )
     for each in found["plugins"]:
         if each["broken"]:
-            click.secho(f"† {each['name']} ({each['distribution']} {each['version']}) is not loaded: ", fg="red", nl=False)
+            click.secho(
+                f"† {each['name']} ({each['distribution']} {each['version']}) is not loaded: ", fg="red", nl=False
+            )
             click.echo(each["broken"])
     click.echo()
     echo_table(
@@ -57,7 +59,11 @@ def _print(found: dict[str, Any]) -> None:
     echo_table(
         ["part", "version", "details"],
         (
-            [name, part["version"] or "not installed", ", ".join(_detail(*each) for each in part.items() if each[0] != "version")]
+            [
+                name,
+                part["version"] or "not installed",
+                ", ".join(_detail(*each) for each in part.items() if each[0] != "version"),
+            ]
             for name, part in found["parts"].items()
         ),
         title="Parts",

@@ -33,18 +33,17 @@ def explain(collection: Path, id: str, form: str, **options: Any) -> None:
     import fieldglass
 
     with fieldglass.open(collection) as opened:
-        asked = how(options)
-        found = opened.explain(id, question_of(opened, options), **asked)
+        found = opened.explain(id, question_of(opened, options), **how(options))
     if form == "json":
         echo_json(asdict(found))
         return
-    click.echo(f"{id}: rank {found.rank}, score {found.score:.4f}, by {found.composer}")
+    rank = "barred by the filter" if found.rank is None else f"rank {found.rank}"
+    click.echo(f"{id}: {rank}, score {found.score:.4f}, composer {found.composer}")
     columns = ["part", "field", "score", "mean", "std", "z", "calibrated", "weight", "contribution"]
-    echo_table(
-        columns,
-        (
-            [part.label, part.field, part.raw, part.mean, part.std, part.z, part.calibrated, part.weight, part.contribution]
-            for part in found.probes
-        ),
-        right=" ".join(columns[2:]),
+    rows = (
+        [part.label, part.field, part.score, part.mean, part.std, part.z, part.calibrated, part.weight, part.contribution]
+        for part in found.parts
     )
+    echo_table(columns, rows, right=" ".join(columns[2:]))
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)

@@ -8,8 +8,6 @@ import threading
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import click
-
 if TYPE_CHECKING:
     from fieldglass.ingest import Progress, Report
 

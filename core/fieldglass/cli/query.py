@@ -19,9 +19,13 @@ __all__ = ["how", "query_options", "question_of"]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--image", "images", multiple=True, metavar="FILE", help="A picture; - reads standard input. Repeatable."),
+    click.option(
+        "--image", "images", multiple=True, metavar="FILE", help="A picture; - reads standard input. Repeatable."
+    ),
     click.option("--like", "likes", multiple=True, metavar="ID", help="An item of the collection. Repeatable."),
-    click.option("--text", "texts", multiple=True, metavar="TEXT", help="A sentence; - reads standard input. Repeatable."),
+    click.option(
+        "--text", "texts", multiple=True, metavar="TEXT", help="A sentence; - reads standard input. Repeatable."
+    ),
     click.option("--not-image", "not_images", multiple=True, metavar="FILE", help="A picture to keep away from."),
     click.option("--not-like", "not_likes", multiple=True, metavar="ID", help="An item to keep away from."),
     click.option("--not-text", "not_texts", multiple=True, metavar="TEXT", help="A sentence to keep away from."),
@@ -31,7 +35,9 @@ _OPTIONS = (
     click.option("--where", metavar="SQL", help="A filter over the metadata columns."),
     click.option("--only", type=click.Path(path_type=Path), metavar="FILE", help="Search among these ids, one a line."),
     click.option("--exclude", multiple=True, metavar="ID", help="An item that is no hit. Repeatable."),
-    click.option("--exclude-group", metavar="GROUP", help="Items that share this group with a query picture are no hits."),
+    click.option(
+        "--exclude-group", metavar="GROUP", help="Items that share this group with a query picture are no hits."
+    ),
     click.option("--exclude-self", is_flag=True, help="The query pictures themselves are no hits."),
     click.option("--item", metavar="ID", help="The item to take of a query file that holds several."),
     click.option(
@@ -66,7 +72,8 @@ def question_of(collection: Collection, options: Mapping[str, Any]) -> Question:
     """The question that the options of a command ask. QueryError where they ask nothing."""
     if not any(options[name] for name in ("images", "likes", "texts", "place")):
         raise QueryError(
-            "Nothing is asked.", hint="Give --image FILE, --like ID, --text TEXT or --place LAT,LON, or several of them."
+            "Nothing is asked.",
+            hint="Give --image FILE, --like ID, --text TEXT or --place LAT,LON, or several of them.",
         )
     return collection.ask(
         image=[_picture(each) for each in options["images"]],

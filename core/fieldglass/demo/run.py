@@ -32,9 +32,7 @@ def run(demo: Demo, folder: Path, *, progress: Callable[[Progress], None] | None
     from fieldglass.report import page
 
     path = folder / "demo.collection"
-    collection = (
-        fieldglass.open(path) if path.exists() else fieldglass.create(path, demo.encoder, demo.encoder_options)
-    )
+    collection = fieldglass.open(path) if path.exists() else fieldglass.create(path, demo.encoder, demo.encoder_options)
     with collection:
         report = collection.index(
             demo.source, loader=demo.loader, loader_options=demo.loader_options, prune=True, progress=progress
