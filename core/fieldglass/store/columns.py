@@ -1,0 +1,138 @@
+"""Typed metadata columns: decided at first sight, int widened to float, any other conflict told."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from fieldglass.store.records import Column
+from fieldglass.store.schema import FIXED, create_view
+
+__all__ = ["Columns", "from_stored", "read_columns"]
+
+LIMIT = 500  # SQLite allows 2000; each has an index
+_SQL_TYPES = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "text": "TEXT", "date": "TEXT"}
+_INT64 = 1 << 63
+
+
+def read_columns(connection: sqlite3.Connection) -> dict[str, tuple[int, Column]]:
+    """Name -> (key, column), in the order they were met."""
+    rows = connection.execute("SELECT key, name, type, grouped, sql, annotated FROM column ORDER BY key")
+    return {name: (key, Column(name, type, bool(group), sql, bool(own))) for key, name, type, group, sql, own in rows}
+
+
+def from_stored(type: str, value: Any) -> Any:
+    """A cell as Python sees it: bool, int, float or str (dates as ISO text)."""
+    if type == "bool":
+        return bool(value)
+    return float(value) if type == "float" else value
+
+
+class Columns:
+    """The columns during one transaction of the writer."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._columns = read_columns(connection)
+        self._changed = False
+
+    def key(self, name: str) -> int:
+        """The number of a column that exists."""
+        return self._columns[name][0]
+
+    def names(self, *, annotated: bool | None = None) -> list[str]:
+        """The names of the columns, in order; only those that are (not) annotated if asked."""
+        return [name for name, (_, each) in self._columns.items() if annotated in (None, each.annotated)]
+
+    def convert(
+        self, name: str, values: Sequence[Any], *, group: bool = False, annotated: bool = False
+    ) -> tuple[list[Any], dict[int, str]]:
+        """Values as stored (None where absent), and row -> raw value where the type conflicts."""
+        cells: list[Any] = [None] * len(values)
+        conflicts: dict[int, str] = {}
+        for row, value in enumerate(values):
+            if value is None:
+                continue
+            kind, cell = ("text", _text(str(value))) if group else _typed(value)
+            if kind == "missing":
+                continue
+            if kind == "" or not self._accepts(name, kind, group, annotated):
+                conflicts[row] = str(value)[:200]
+            elif self._columns[name][1].type == "float":
+                cells[row] = float(cell)
+            elif self._columns[name][1].type == "text":
+                cells[row] = cell if isinstance(cell, str) else str(cell)
+            else:
+                cells[row] = cell
+        return cells, conflicts
+
+    def finish(self) -> None:
+        """Make the view anew if a column was added."""
+        if self._changed:
+            create_view(self._connection)
+
+    def _accepts(self, name: str, kind: str, group: bool, annotated: bool) -> bool:
+        if name not in self._columns:
+            return self._add(name, kind, group, annotated)
+        key, column = self._columns[name]
+        if group and not column.group:
+            self._connection.execute(f"UPDATE item SET c{key} = CAST(c{key} AS TEXT) WHERE c{key} IS NOT NULL")
+            self._set(key, replace(column, type="text", group=True))
+        elif column.group or column.type == kind or (column.type, kind) == ("float", "int"):
+            return True
+        elif (column.type, kind) == ("int", "float"):
+            self._set(key, replace(column, type="float"))
+        else:
+            return False
+        return True
+
+    def _add(self, name: str, kind: str, group: bool, annotated: bool) -> bool:
+        if len(self._columns) >= LIMIT or not name or "\0" in name:
+            return False
+        taken = {each.sql.lower() for _, each in self._columns.values()} | set(FIXED)
+        sql = name
+        while sql.lower() in taken:  # names of SQL do not tell case apart
+            sql += "_"
+        key = 1 + max((key for key, _ in self._columns.values()), default=0)
+        self._connection.execute(f"ALTER TABLE item ADD COLUMN c{key} {_SQL_TYPES[kind]}")
+        self._connection.execute(f"CREATE INDEX item_c{key} ON item (c{key}) WHERE c{key} IS NOT NULL")
+        self._connection.execute(
+            "INSERT INTO column VALUES (?, ?, ?, ?, ?, ?)", (key, name, kind, group, sql, annotated)
+        )
+        self._columns[name] = key, Column(name, kind, group, sql, annotated)
+        self._changed = True
+        return True
+
+    def _set(self, key: int, column: Column) -> None:
+        self._connection.execute(
+            "UPDATE column SET type = ?, grouped = ? WHERE key = ?", (column.type, column.group, key)
+        )
+        self._columns[column.name] = key, column
+
+
+def _typed(value: Any) -> tuple[str, Any]:
+    """(type, cell); "missing" for NaN, "" for what has no type here."""
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a numpy scalar
+        value = value.item()
+    if isinstance(value, bool):
+        return "bool", int(value)
+    if isinstance(value, int):
+        return ("int", value) if -_INT64 <= value < _INT64 else ("", None)
+    if isinstance(value, float):
+        return ("float", value) if math.isfinite(value) else ("missing", None)
+    if isinstance(value, str):
+        return "text", _text(value)
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo is None else value.astimezone(UTC)
+        return "date", aware.isoformat()
+    if isinstance(value, date):
+        return "date", value.isoformat()
+    return "", None
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,73 @@
+"""Locks of the operating system: they end with their process, so no lock is ever stale."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from fieldglass.errors import LockedError
+
+__all__ = ["WriterLock", "try_lock"]
+
+if os.name == "nt":  # pragma: no cover
+    import msvcrt
+
+    _FAR = 1 << 30  # Windows locks forbid reading what they cover, so lock a byte that nobody reads
+
+    def try_lock(file: IO[bytes]) -> bool:
+        """Take the exclusive lock of an open file; False where another handle holds it."""
+        file.seek(_FAR)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        finally:
+            file.seek(0)
+        return True
+
+else:
+    import fcntl
+
+    def try_lock(file: IO[bytes]) -> bool:
+        """Take the exclusive lock of an open file; False where another handle holds it."""
+        try:  # flock belongs to the handle: a second one of the same process is refused too
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class WriterLock:
+    """The one writer of a collection. The file `writer.lock` says who; the lock itself is the system's."""
+
+    def __init__(self, folder: Path, purpose: str) -> None:
+        """Take it, or LockedError naming pid, host, since when and what for."""
+        path = folder / "writer.lock"
+        self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115  held until release
+        if not try_lock(self._file):
+            holder = self._file.read().decode("utf-8", "replace")
+            self._file.close()
+            raise LockedError(
+                f"{folder} is being written by {_describe(holder)}.", hint="Wait until it ends, or stop it."
+            )
+        self._file.truncate(0)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        who = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "purpose": purpose}
+        self._file.write(json.dumps(who).encode())
+        self._file.flush()
+
+    def release(self) -> None:
+        """Give it back."""
+        self._file.close()
+
+
+def _describe(holder: str) -> str:
+    try:
+        who = json.loads(holder)
+        return f"process {who['pid']} on {who['host']} since {who['since']} (purpose: {who['purpose']})"
+    except (ValueError, KeyError, TypeError):  # it has just taken the lock and not written yet
+        return "another process"
