@@ -1,0 +1,1 @@
+"""Composers: what a query of several parts asks of the gallery, as probes and a fusion."""

@@ -1,0 +1,1 @@
+"""Indexes: they propose candidate rows; the engine scores them from the segments."""

@@ -1,0 +1,252 @@
+"""Runs queries: composes, filters, proposes, scores, re-ranks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fieldglass.encoders import capabilities
+from fieldglass.errors import QueryError, UsageError
+from fieldglass.registry import registry
+from fieldglass.search.calibrate import calibrate, needs_calibration
+from fieldglass.search.explain import Explanation, explanation
+from fieldglass.search.finish import collapsed, enough, lacking, reranked
+from fieldglass.search.indexed import Indexes
+from fieldglass.search.outcome import Outcome
+from fieldglass.search.plan import Plan
+from fieldglass.search.route import Searcher
+from fieldglass.search.scope import Scopes
+from fieldglass.search.view import View
+from fieldglass.types import Fusion, Probe, Probes, Ranking
+
+if TYPE_CHECKING:
+    from fieldglass.interfaces import Composer, Encoder, Reranker
+    from fieldglass.search.scope import Scope
+    from fieldglass.store import Snapshot, Store
+    from fieldglass.types import F32, Query
+
+__all__ = ["Engine"]
+
+BATCH = 128  # queries that share one pass over the segments
+
+
+class Engine:
+    """Searches one collection with one encoder. Safe in threads; sees what was committed before each call."""
+
+    def __init__(self, store: Store, encoder: Encoder) -> None:
+        self.store = store
+        self.encoder = encoder
+        self._lock = threading.Lock()
+        self._view: View | None = None
+        self._indexes = Indexes()
+
+    def search(
+        self,
+        queries: Sequence[Query],
+        *,
+        composer: str | Composer | None = None,
+        options: Mapping[str, Any] | None = None,
+        k: int = 10,
+        min_score: float | None = None,
+        collapse: str | None = None,
+        rerank: str | Reranker | None = None,
+        calibrate: str = "all",
+        index: str = "auto",
+    ) -> list[Outcome]:
+        """One outcome per query, in order; fewer than k hits only where fewer items match.
+
+        :param composer: a name, an object, or None: "image", "text" or "weicom" by what the queries hold.
+        :param min_score: hits below it are left out.
+        :param collapse: a group of which only the best item is kept.
+        :param rerank: a reranker for the first hits.
+        :param calibrate: "all" (every live item of the field) or "matches" (those that pass the filter).
+        :param index: "auto", "exact", or the kind of index that must be used.
+        """
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 0:
+            raise QueryError(f"k is the number of hits, 0 or more, not {k!r}.")
+        if min_score is not None and np.isnan(min_score):
+            raise QueryError("min_score is not a number.")
+        if calibrate not in ("all", "matches"):
+            raise UsageError(f"calibrate is 'all' or 'matches', not {calibrate!r}.")
+        found: list[Outcome] = []
+        view = self.view()
+        if collapse is not None and collapse not in view.snapshot.columns:
+            raise QueryError(f"There is no group {collapse!r} to collapse by.", hint=_groups(view.snapshot))
+        for start in range(0, len(queries), BATCH):
+            some = queries[start : start + BATCH]
+            name, maker = self._composer(composer, options or {}, some)
+            job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
+            found += job.run(some, k, min_score, collapse, _reranker(rerank))
+        return found
+
+    def explain(
+        self,
+        query: Query,
+        id: str,
+        *,
+        composer: str | Composer | None = None,
+        options: Mapping[str, Any] | None = None,
+        calibrate: str = "all",
+    ) -> Explanation:
+        """Why an item stands where it stands: its rank and what each probe gave to its score."""
+        view = self.view()
+        name, maker = self._composer(composer, options or {}, [query])
+        job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, "exact")
+        searcher, scopes, notes = job.prepared([query])
+        return explanation(searcher, scopes[0], id, name, tuple(notes))
+
+    def view(self) -> View:
+        """The gallery as it is now; the same object until something is committed."""
+        with self._lock:
+            snapshot = self.store.snapshot()
+            if self._view is None:
+                self._view = View(snapshot, self._nearest)
+            elif self._view.snapshot is not snapshot:
+                self._view = self._view.after(snapshot)
+            return self._view
+
+    def _nearest(self, view: View, field: str, vectors: F32, k: int) -> list[Ranking]:
+        probes = Probes((Probe(field, vectors),), Fusion("nearest", "linear"))
+        plan = Plan.of(probes, view.snapshot.fields, len(vectors))
+        searcher = Searcher(view, plan, self._indexes.ready(view, plan.fields, "auto"))
+        return searcher.search([Scopes(view, plan.fields).whole] * len(vectors), k)
+
+    def _composer(
+        self, composer: str | Composer | None, options: Mapping[str, Any], queries: Sequence[Query]
+    ) -> tuple[str, Composer]:
+        if composer is not None and not isinstance(composer, str):
+            if options:
+                raise UsageError("Options go with the name of a composer, not with an object.")
+            name, made = type(composer).__name__, composer
+        else:
+            name = composer or _default(queries)
+            merged = {**self._defaults(name), **options}
+            made = registry().create("composers", name, merged)
+        lacking = made.requires - capabilities(self.encoder)
+        if lacking:
+            raise QueryError(
+                f"The composer {name!r} needs an encoder with {', '.join(sorted(lacking))}; {self.encoder.name} has not.",
+                hint="Search by picture, or index with another encoder (`fieldglass list encoders`).",
+            )
+        return name, made
+
+    def _defaults(self, composer: str) -> Mapping[str, Any]:
+        from fieldglass.models import composer_defaults
+
+        fields = self.store.snapshot().fields.values()
+        options = next((each.options for each in fields if each.fingerprint == self.encoder.fingerprint), {})
+        return composer_defaults(self.encoder.name, options, composer)
+
+
+class _Job:
+    """One pass: the queries of one batch with one composer."""
+
+    def __init__(
+        self,
+        view: View,
+        encoder: Encoder,
+        indexes: Indexes,
+        name: str,
+        composer: Composer,
+        calibrate: str,
+        index: str,
+    ) -> None:
+        self.view, self.encoder, self.indexes = view, encoder, indexes
+        self.name, self.composer, self.over, self.index = name, composer, calibrate, index
+        self.elapsed: dict[str, float] = {}
+        self.probes: Probes
+
+    def prepared(self, queries: Sequence[Query]) -> tuple[Searcher, list[Scope], list[str]]:
+        """Composed, filtered and calibrated."""
+        snapshot = self.view.snapshot
+        self._clock = time.perf_counter()
+        self.probes = self.composer.compose(queries, self.encoder, self.view)
+        plan = Plan.of(self.probes, snapshot.fields, len(queries))
+        self._tick("compose")
+        scopes = Scopes(self.view, plan.fields)
+        found = [scopes.of(query) for query in queries]
+        self._tick("filter")
+        notes: list[str] = []
+        if needs_calibration(plan):
+            plan, notes = calibrate(plan, self.view, found, self.over)
+            self._tick("calibrate")
+        used = self.indexes.ready(self.view, plan.fields, self.index)
+        searcher = Searcher(self.view, plan, used)
+        return searcher, found, [*notes, *used.notes, *lacking(self.view, plan)]
+
+    def run(
+        self,
+        queries: Sequence[Query],
+        k: int,
+        min_score: float | None,
+        collapse: str | None,
+        rerank: Reranker | None,
+    ) -> list[Outcome]:
+        snapshot = self.view.snapshot
+        searcher, scopes, notes = self.prepared(queries)
+        wanted = max(k, getattr(rerank, "depth", 100)) if rerank is not None and k else k
+        if collapse is None:
+            rankings = searcher.search(scopes, wanted)
+        else:
+            rankings = [collapsed(searcher, scopes[query], query, wanted, collapse) for query in range(len(queries))]
+        self._tick("search")
+        outcomes = []
+        for number, (query, scope, ranking) in enumerate(zip(queries, scopes, rankings, strict=True)):
+            kept = enough(ranking, min_score)
+            if rerank is not None and len(kept.positions):
+                kept = reranked(rerank, query, self._probes_of(number), kept, self.view)
+            kept = Ranking(kept.positions[:k], kept.scores[:k], kept.exact)
+            ids = tuple(snapshot.ids(kept.positions))
+            outcomes.append((Ranking(kept.positions, kept.scores, kept.exact, ids), scope))
+        if rerank is not None:
+            self._tick("rerank")
+        found = []
+        for ranking, scope in outcomes:
+            metadata = snapshot.metadata(ranking.positions)
+            sources = [source.name for source, _ in snapshot.items(ranking.positions)]
+            found.append((ranking, metadata, sources, scope))
+        self._tick("fetch")
+        elapsed = {**self.elapsed, "total": round(sum(self.elapsed.values()), 3)}
+        return [
+            Outcome(ranking, metadata, sources, self.name, ranking.exact, elapsed, scope.matched, tuple(notes))
+            for ranking, metadata, sources, scope in found
+        ]
+
+    def _probes_of(self, query: int) -> Probes:
+        one = slice(query, query + 1)
+        probes = tuple(
+            Probe(each.field, each.vectors[one], each.weight, each.bias, each.label) for each in self.probes.probes
+        )
+        return Probes(probes, self.probes.fusion)
+
+    def _tick(self, step: str) -> None:
+        now = time.perf_counter()
+        self.elapsed[step] = round((now - self._clock) * 1000, 3)
+        self._clock = now
+
+
+def _default(queries: Sequence[Query]) -> str:
+    """By what the queries hold: pictures or places, sentences, or both."""
+    pictures = any(query.images or query.place is not None for query in queries)
+    texts = any(query.texts for query in queries)
+    if pictures and texts:
+        return "weicom"
+    if not pictures and not texts:
+        raise QueryError("Nothing is asked for.", hint="Give a picture (--image, --like), a text (--text), or both.")
+    return "image" if pictures else "text"
+
+
+def _reranker(rerank: str | Reranker | None) -> Reranker | None:
+    if isinstance(rerank, str):
+        made: Reranker = registry().create("rerankers", rerank)
+        return made
+    return rerank
+
+
+def _groups(snapshot: Snapshot) -> str:
+    groups = sorted(name for name, each in snapshot.columns.items() if each.group)
+    return f"Groups: {', '.join(groups) or 'none'}."

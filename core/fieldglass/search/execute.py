@@ -1,0 +1,180 @@
+"""Scores rows: by a scan of the segments, by gathering a few, and in float64 for those that may be hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fieldglass.search.bounds import Bounds
+from fieldglass.search.rows import reduced, similarities, windows
+
+if TYPE_CHECKING:
+    from fieldglass.search.plan import Plan
+    from fieldglass.search.scope import Scope
+    from fieldglass.search.top import Top
+    from fieldglass.search.view import View
+    from fieldglass.types import F32, F64, I64, Bitmap
+
+    Scoped = Sequence[Scope] | Mapping[int, Scope]
+
+__all__ = ["Executor"]
+
+ROUNDING = 2.0**-19  # of |q| |x|: above what float32 sums of a few thousand products lose
+CHUNK = 2048
+
+
+class Executor:
+    """Runs one calibrated plan over one snapshot."""
+
+    def __init__(self, view: View, plan: Plan) -> None:
+        self.plan = plan
+        self.size = view.size
+        self.rows = {field: view.rows(field) for field in plan.fields}
+        self.present = {field: None if view.complete(field) else view.present(field) for field in plan.fields}
+        self.norms = {field: view.norm(field) for field in plan.fields}
+
+    def scan(self, tops: dict[int, Top], scopes: Scoped, start: int, stop: int) -> None:
+        """Offers every row of [start, stop) to the tops."""
+        queries = list(tops)
+        if not queries or start >= stop:
+            return
+        if self.plan.single:
+            self._scan_single(queries, tops, scopes, start, stop)
+        else:
+            self._scan_fused(queries, tops, scopes, start, stop)
+
+    def gather(self, query: int, top: Top, positions: I64) -> None:
+        """Offers some rows to the top of one query."""
+        bounds = Bounds(self.plan, query, self._slack(query))
+        for start in range(0, len(positions), CHUNK):
+            mine = positions[start : start + CHUNK]
+            values = self._values(query, mine)
+            if self.plan.single:
+                top.offer(mine, values[0], values[0] + bounds.slack[0])
+            else:
+                self._offer(query, top, bounds, mine, values)
+
+    def exact(self, query: int, positions: I64) -> tuple[F64, F64]:
+        """Score and height (m,) float64 of some rows, each the same whatever company it is in."""
+        values: list[list[F64]] = [[] for _ in self.plan.parts]
+        for start in range(0, len(positions), CHUNK):
+            mine = positions[start : start + CHUNK]
+            blocks = {field: rows.gather(mine) for field, rows in self.rows.items()}
+            for slot, part in zip(values, self.plan.parts, strict=True):
+                reduce = self.rows[part.field].reduce
+                slot.append(similarities(blocks[part.field], part.vectors[query], reduce) + part.bias)
+        whole = [np.concatenate(slot) if slot else np.empty(0) for slot in values]
+        there = self._there(positions)
+        filled = self._filled(query, whole, there)
+        return self.plan.combine(query, filled, there), self.plan.height(query, filled)
+
+    def parts(self, query: int, positions: I64) -> tuple[list[F64], list[Bitmap]]:
+        """Scores of each part (m,) float64, means filled in, and whether the item has the field."""
+        there = self._there(positions)
+        values = [
+            similarities(self.rows[part.field].gather(positions), part.vectors[query], self.rows[part.field].reduce)
+            + part.bias
+            for part in self.plan.parts
+        ]
+        return self._filled(query, values, there), there
+
+    def every(self, query: int, positions: I64) -> tuple[list[F64], list[Bitmap]]:
+        """As `parts`, over many rows by a scan: float32 products, no float64 copy of the field."""
+        wanted = np.zeros(self.size, dtype=np.bool_)
+        wanted[positions] = True
+        whole: list[list[F64]] = [[] for _ in self.plan.parts]
+        for low, high in windows(list(self.rows.values()), 0, self.size, len(self.plan.parts)):
+            keep = wanted[low:high]
+            if not keep.any():
+                continue
+            for slot, scores in zip(whole, self._window([query], low, high), strict=True):
+                slot.append(scores[0][keep].astype(np.float64))
+        values = [np.concatenate(slot) if slot else np.empty(0) for slot in whole]
+        there = self._there(positions)
+        return self._filled(query, values, there), there
+
+    def _scan_single(
+        self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int
+    ) -> None:
+        slack = {query: self._slack(query)[0] for query in queries}
+        for low, high in windows(list(self.rows.values()), start, stop, len(queries)):
+            scores = self._window(queries, low, high)[0]
+            best = scores.max(axis=1)
+            for row, query in enumerate(queries):
+                top = tops[query]
+                if best[row] + slack[query] < top.threshold:
+                    continue
+                hits = np.flatnonzero(scores[row] >= top.threshold - slack[query])
+                hits = hits[scopes[query].allowed[low + hits]]
+                found = scores[row][hits]
+                top.offer(low + hits, found, found + slack[query])
+
+    def _scan_fused(
+        self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int
+    ) -> None:
+        bounds = {query: Bounds(self.plan, query, self._slack(query)) for query in queries}
+        count = len(queries) * len(self.plan.parts)
+        for low, high in windows(list(self.rows.values()), start, stop, count):
+            scores = self._window(queries, low, high)
+            for row, query in enumerate(queries):
+                values = [part[row] for part in scores]
+                there = [None if each is None else each[low:high] for each in self._presence()]
+                hits = bounds[query].survivors(tops[query].threshold, values, there)
+                hits = hits[scopes[query].allowed[low + hits]]
+                if len(hits):
+                    self._offer(query, tops[query], bounds[query], low + hits, [value[hits] for value in values])
+
+    def _offer(self, query: int, top: Top, bounds: Bounds, positions: I64, values: Sequence[F32]) -> None:
+        there = self._there(positions)
+        filled = self._filled(query, [value.astype(np.float64) for value in values], there)
+        low = self.plan.combine(query, bounds.moved(filled, -1), there)
+        high = self.plan.combine(query, bounds.moved(filled, +1), there)
+        top.offer(positions, low, high)
+
+    def _window(self, queries: Sequence[int], low: int, high: int) -> list[F32]:
+        """Per part, scores (queries, high - low) of a window, biases added."""
+        found: dict[int, F32] = {}
+        for field, rows in self.rows.items():
+            mine = [number for number, part in enumerate(self.plan.parts) if part.field == field]
+            block = rows.window(low, high)
+            vectors = np.concatenate([self.plan.parts[number].vectors[queries] for number in mine])
+            out = np.empty((len(vectors), len(block) * rows.rows), dtype=np.float32)
+            scores = reduced(block, vectors, rows.reduce, out)
+            for place, number in enumerate(mine):
+                found[number] = scores[place * len(queries) : (place + 1) * len(queries)]
+                if self.plan.parts[number].bias:
+                    found[number] += np.float32(self.plan.parts[number].bias)
+        return [found[number] for number in range(len(self.plan.parts))]
+
+    def _values(self, query: int, positions: I64) -> list[F32]:
+        blocks = {field: rows.gather(positions) for field, rows in self.rows.items()}
+        found = []
+        for part in self.plan.parts:
+            block = blocks[part.field]
+            out = np.empty((1, len(block) * block.shape[1]), dtype=np.float32)
+            scores = reduced(block, part.vectors[query : query + 1], self.rows[part.field].reduce, out)[0]
+            found.append(scores + np.float32(part.bias) if part.bias else scores)
+        return found
+
+    def _presence(self) -> Iterator[Bitmap | None]:
+        for part in self.plan.parts:
+            yield self.present[part.field]
+
+    def _there(self, positions: I64) -> list[Bitmap]:
+        whole = np.ones(len(positions), dtype=np.bool_)
+        return [whole if each is None else each[positions] for each in self._presence()]
+
+    def _filled(self, query: int, values: list[F64], there: list[Bitmap]) -> list[F64]:
+        return [
+            value if has.all() else np.where(has, value, part.mean[query])
+            for part, value, has in zip(self.plan.parts, values, there, strict=True)
+        ]
+
+    def _slack(self, query: int) -> list[float]:
+        """By how much a float32 score of each part may be off."""
+        return [
+            ROUNDING * float(np.linalg.norm(part.vectors[query])) * self.norms[part.field] for part in self.plan.parts
+        ]
+

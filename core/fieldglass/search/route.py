@@ -1,0 +1,110 @@
+"""Decides how each query is answered (few rows gathered, a scan, or an index) and answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fieldglass.search.execute import Executor
+from fieldglass.search.propose import directions
+from fieldglass.search.top import Top
+from fieldglass.types import Ranking
+
+if TYPE_CHECKING:
+    from fieldglass.search.indexed import Ready
+    from fieldglass.search.plan import Plan
+    from fieldglass.search.scope import Scope
+    from fieldglass.search.view import View
+    from fieldglass.types import F64, I64
+
+__all__ = ["Searcher"]
+
+EMPTY = Ranking(np.empty(0, dtype=np.int64), np.empty(0))
+FULL = 0.99  # of the items allowed: the index is asked without a bitmap, and the rest dropped from its answer
+
+
+class Searcher:
+    """Answers the queries of one plan over one snapshot.
+
+    Candidates come from an index where there is one; scores always come from the segments.
+    """
+
+    def __init__(self, view: View, plan: Plan, ready: Ready) -> None:
+        self.view = view
+        self.plan = plan
+        self.ready = ready
+        self.execute = Executor(view, plan)
+
+    def search(self, scopes: Sequence[Scope], k: int) -> list[Ranking]:
+        """One ranking per query, best first; ties go to the higher z-scores, then to the earlier item."""
+        rankings: list[Ranking] = [EMPTY] * self.plan.count
+        scanned: list[int] = []
+        for query, scope in enumerate(scopes):
+            if k == 0 or scope.count == 0:
+                continue
+            if self.ready.usable(k, scope):
+                rankings[query] = self._indexed(query, scope, k)
+                if len(rankings[query].positions) < min(k, scope.count):
+                    scanned.append(query)
+            elif self.plan.fusion.needs == "scores":
+                rankings[query] = self._over_all(query, scope, k)
+            elif scope.rows is not None:
+                top = Top(k)
+                self.execute.gather(query, top, scope.rows)
+                rankings[query] = self._ranked(query, top.rows(), k)
+            else:
+                scanned.append(query)
+        tops = {query: Top(k) for query in scanned}
+        self.execute.scan(tops, scopes, 0, self.view.size)
+        for query, top in tops.items():
+            rankings[query] = self._ranked(query, top.rows(), k)
+        return rankings
+
+    def only(self, query: int) -> Searcher:
+        """For one of the queries alone."""
+        return Searcher(self.view, self.plan.only(query), self.ready)
+
+    def over_all(self, query: int) -> tuple[I64, F64]:
+        """Every item that has a probed field, and its score: what a fusion that needs all scores sees."""
+        there = np.flatnonzero(self.view.present_any(self.plan.fields))
+        values, has = self.execute.every(query, there)
+        return there, self.plan.combine(query, values, has)
+
+    def _over_all(self, query: int, scope: Scope, k: int) -> Ranking:
+        there, scores = self.over_all(query)
+        keep = scope.allowed[there]
+        return _best(there[keep], scores[keep], np.zeros(np.count_nonzero(keep)), k, exact=True)
+
+    def _ranked(self, query: int, positions: I64, k: int, *, exact: bool = True) -> Ranking:
+        scores, height = self.execute.exact(query, positions)
+        return _best(positions, scores, height, k, exact=exact)
+
+    def _indexed(self, query: int, scope: Scope, k: int) -> Ranking:
+        """Candidates from the indexes, the rows they do not cover yet by a scan, scores from the segments."""
+        bitmap = None if scope.count >= FULL * self.ready.count else scope.allowed
+        listed = [
+            self.ready.index(field).candidates(directions(self.plan, query, field), self.ready.depth(field, k), bitmap)
+            for field in self.plan.fields
+        ]
+        rows = np.unique(np.concatenate([each.ravel() for each in listed]))
+        rows = rows[rows >= 0]
+        rows = rows[scope.allowed[rows]]
+        covered = min(self.ready.covered(field) for field in self.plan.fields)
+        if self.plan.fusion.needs == "scores":
+            tail = np.arange(covered, self.view.size)
+            return self._ranked(query, np.union1d(rows, tail[scope.allowed[tail]]), k, exact=False)
+        top = Top(k)
+        self.execute.scan({query: top}, {query: scope}, covered, self.view.size)
+        self.execute.gather(query, top, rows[rows < covered])
+        return self._ranked(query, top.rows(), k, exact=False)
+
+
+def _best(positions: I64, scores: F64, height: F64, k: int, *, exact: bool) -> Ranking:
+    if len(scores) > k:
+        kth = np.partition(scores, len(scores) - k)[len(scores) - k]
+        keep = scores >= kth
+        positions, scores, height = positions[keep], scores[keep], height[keep]
+    order = np.lexsort((positions, -height, -scores))[:k]
+    return Ranking(positions[order], scores[order], exact)

@@ -1,0 +1,165 @@
+"""The vectors of one field, as windows over the memory-mapped segments and as gathered rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from fieldglass.store.codec import decode
+
+if TYPE_CHECKING:
+    from fieldglass.store import Snapshot
+    from fieldglass.types import F32, F64, I64
+
+__all__ = ["ArrayRows", "Rows", "SegmentRows", "products", "similarities"]
+
+ELEMENTS = 1 << 23  # decoded floats in one window: 32 MiB
+SCORES = 1 << 21  # scores in one window: 8 MiB
+FEW = 4  # up to so many vectors a matrix product is slower than one product each, from cache
+CACHED = 1024  # rows of such a product
+
+
+class Rows(Protocol):
+    """Rows of (rows, dim) vectors by position; positions without any are gaps, or rows of zeros."""
+
+    dim: int
+    rows: int
+    reduce: str
+    size: int
+
+    def edges(self) -> list[int]:
+        """Positions at which a window must end to stay a view, sorted."""
+        ...
+
+    def window(self, start: int, stop: int) -> F32:
+        """(stop - start, rows, dim) float32; a view where one segment of f32 covers it."""
+        ...
+
+    def gather(self, positions: I64) -> F32:
+        """(n, rows, dim) float32."""
+        ...
+
+
+class SegmentRows:
+    """Rows of a field of a snapshot."""
+
+    def __init__(self, snapshot: Snapshot, field: str) -> None:
+        self.field = snapshot.fields[field]
+        self.dim, self.rows, self.reduce = self.field.dim, self.field.rows, self.field.reduce
+        self.size = snapshot.size
+        self._segments = sorted(snapshot.segments(field), key=lambda each: each.start)
+        self._starts = np.array([each.start for each in self._segments], dtype=np.int64)
+
+    def edges(self) -> list[int]:
+        return sorted({edge for each in self._segments for edge in (each.start, each.start + each.count)})
+
+    def window(self, start: int, stop: int) -> F32:
+        parts = []
+        at = start
+        first = max(int(np.searchsorted(self._starts, start, side="right")) - 1, 0)
+        for segment in self._segments[first:]:
+            if segment.start >= stop:
+                break
+            low, high = max(at, segment.start), min(stop, segment.start + segment.count)
+            if low >= high:
+                continue
+            if low > at:
+                parts.append(np.zeros((low - at, self.rows, self.dim), dtype=np.float32))
+            parts.append(decode(self.field, np.asarray(segment.array)[low - segment.start : high - segment.start]))
+            at = high
+        if at < stop:
+            parts.append(np.zeros((stop - at, self.rows, self.dim), dtype=np.float32))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def gather(self, positions: I64) -> F32:
+        found = np.zeros((len(positions), self.rows, self.dim), dtype=np.float32)
+        owner = np.searchsorted(self._starts, positions, side="right") - 1
+        for number in np.unique(owner):
+            if number < 0:
+                continue
+            segment = self._segments[number]
+            mine = np.flatnonzero(owner == number)
+            local = positions[mine] - segment.start
+            inside = local < segment.count
+            mine, local = mine[inside], local[inside]
+            if len(local) == len(positions):
+                return decode(self.field, _take(segment.array, local))
+            found[mine] = decode(self.field, _take(segment.array, local))
+        return found
+
+
+class ArrayRows:
+    """Rows of an array in memory, (n, dim) or (n, rows, dim) float32."""
+
+    def __init__(self, vectors: F32, reduce: str = "none") -> None:
+        self._vectors = vectors[:, None, :] if vectors.ndim == 2 else vectors
+        self.size, self.rows, self.dim = self._vectors.shape
+        self.reduce = reduce
+
+    def edges(self) -> list[int]:
+        return [0, self.size]
+
+    def window(self, start: int, stop: int) -> F32:
+        return self._vectors[start:stop]
+
+    def gather(self, positions: I64) -> F32:
+        return self._vectors[positions]
+
+
+def _take(array: F32, rows: I64) -> F32:
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return array[rows[0] : rows[-1] + 1]
+    return np.asarray(array).take(rows, axis=0)
+
+
+def windows(fields: Sequence[Rows], start: int, stop: int, vectors: int) -> Iterator[tuple[int, int]]:
+    """(low, high) windows of [start, stop) that stay in cache and end where any field's segments end."""
+    widest = max(each.rows * each.dim for each in fields)
+    width = sum(each.rows for each in fields) * max(vectors, 1)
+    step = max(256, min(ELEMENTS // widest, SCORES // width))
+    edges = sorted({edge for each in fields for edge in each.edges() if start < edge < stop} | {start, stop})
+    low = start
+    for edge in edges[1:]:
+        if edge - low < min(step, 4096) and edge != stop:  # many small segments share one copied window
+            continue
+        while low < edge:
+            high = min(low + step, edge)
+            yield low, high
+            low = high
+
+
+def products(block: F32, vectors: F32, out: F32) -> F32:
+    """Inner products of block (b, d) with vectors (m, d) -> (m, b), written to `out` (m, >= b)."""
+    count = len(block)
+    found = out[:, :count]
+    if len(vectors) > FEW:
+        np.matmul(vectors, block.T, out=found)
+        return found
+    for low in range(0, count, CACHED) if len(vectors) > 1 else (0,):
+        high = min(low + CACHED, count) if len(vectors) > 1 else count
+        for row, vector in enumerate(vectors):
+            np.dot(block[low:high], vector, out=found[row, low:high])
+    return found
+
+
+def reduced(block: F32, vectors: F32, reduce: str, out: F32) -> F32:
+    """Scores of items (b, rows, d) against vectors (m, d) -> (m, b): the best row, or the sum of the rows."""
+    count, rows, dim = block.shape
+    if rows == 1:
+        return products(block[:, 0], vectors, out)
+    every = products(np.ascontiguousarray(block).reshape(count * rows, dim), vectors, out)
+    split = every.reshape(len(vectors), count, rows)
+    return np.asarray(split.sum(axis=2) if reduce == "sum" else split.max(axis=2))
+
+
+def similarities(block: F32, vector: F32, reduce: str) -> F64:
+    """Scores (b,) float64 of items (b, rows, d): the same for a row whatever block it comes in."""
+    exact = np.asarray(vector, dtype=np.float64)
+    found = np.empty(block.shape[:2])
+    for row in range(block.shape[1]):
+        found[:, row] = (block[:, row].astype(np.float64) * exact).sum(axis=1)
+    if block.shape[1] == 1:
+        return found[:, 0]
+    return np.asarray(found.sum(axis=1) if reduce == "sum" else found.max(axis=1))
