@@ -161,18 +161,22 @@ class Collection:
         index: Literal["auto", "exact", "ivf"] = "auto",
     ) -> list[SearchResult]:
         """The hits of several questions, searched together; the arguments are those of `search`."""
-        outcomes = self.engine.search(
-            [question.query for question in questions],
-            composer=composer,
-            options=dict(options or {}),
-            k=k,
-            min_score=min_score,
-            collapse=collapse,
-            rerank=rerank,
-            calibrate=calibrate,
-            index=index,
-        )
-        return [self._result(question, outcome) for question, outcome in zip(questions, outcomes, strict=True)]
+        results: dict[int, SearchResult] = {}
+        for chosen, numbers in _by_kind(questions, composer):
+            outcomes = self.engine.search(
+                [questions[number].query for number in numbers],
+                composer=chosen,
+                options=dict(options or {}),
+                k=k,
+                min_score=min_score,
+                collapse=collapse,
+                rerank=rerank,
+                calibrate=calibrate,
+                index=index,
+            )
+            for number, outcome in zip(numbers, outcomes, strict=True):
+                results[number] = self._result(questions[number], outcome)
+        return [results[number] for number in range(len(questions))]
 
     def search(
         self,
@@ -274,13 +278,16 @@ class Collection:
 
     def _result(self, question: Question, outcome: Outcome) -> SearchResult:
         snapshot = self.store.snapshot()
-        ranking = outcome.ranking
-        rows = zip(ranking.ids, ranking.scores, ranking.positions, outcome.sources, outcome.metadata, strict=True)
+        ids = outcome.ranking.ids
+        rows = zip(
+            ids, outcome.ranking.scores, snapshot.positions(ids), outcome.sources, outcome.metadata, strict=True
+        )
         hits = tuple(
             Hit(rank, id, float(score), source, metadata, int(position), snapshot)
             for rank, (id, score, position, source, metadata) in enumerate(rows, 1)
         )
         spent = {**question.elapsed_ms, **outcome.elapsed_ms}
+        spent["total"] = sum(time for step, time in spent.items() if step != "total")
         return SearchResult(
             hits,
             collection=str(self.path),
@@ -397,3 +404,16 @@ class Collection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _by_kind(questions: Sequence[Question], composer: str | Composer | None) -> list[tuple[Any, list[int]]]:
+    """Composers and the numbers of their questions; without one, each question gets the default of its own parts."""
+    if composer is not None:
+        return [(composer, list(range(len(questions))))]
+    found: dict[str | None, list[int]] = {}
+    for number, question in enumerate(questions):
+        query = question.query
+        pictures, texts = bool(query.images) or query.place is not None, bool(query.texts)
+        default = "weicom" if pictures and texts else "image" if pictures else "text" if texts else None
+        found.setdefault(default, []).append(number)
+    return list(found.items())
