@@ -1,70 +1,7 @@
-"""A small encoder of numpy alone: colours and words share a 16-d space, so that answers can be foreseen."""
+"""The small encoder of the contract kits, under the name that the core's tests use."""
 
 from __future__ import annotations
 
-import hashlib
+from fieldglass.testing.tiny import WORDS, TinyEncoder
 
-import numpy as np
-
-from fieldglass.errors import UsageError
-from fieldglass.types import Accepts, Prepared, Sample
-
-WORDS = ("red", "green", "blue", "dark", "bright")
-
-
-class TinyEncoder:
-    """Mean colour of a 4 x 4 grid, projected; a text is the mean of the words it knows; a place is a point of the sphere."""
-
-    name = "tiny"
-    dim = 16
-    rows = 1
-    dtype = "f32"
-    accepts = (
-        Accepts("image", "image"),
-        Accepts("text", "text", (), "unit"),
-        Accepts("place", "place", (), "degrees"),
-    )
-
-    def __init__(self, *, seed: int = 0) -> None:
-        self.fingerprint = f"tiny-{seed}"
-        self._colour = np.linalg.qr(np.random.default_rng(seed).normal(size=(16, 16)))[0].astype(np.float32)
-
-    def prepare(self, sample: Sample) -> Prepared:
-        if sample.kind == "text":
-            return Prepared(sample.content, "text")
-        if sample.kind == "place":
-            return Prepared(sample.content, "place")
-        if sample.kind != "image" or sample.units != "srgb8":
-            raise UsageError(f"tiny takes srgb8 images, not {sample.kind} in {sample.units}.")
-        picture = np.asarray(sample.content, dtype=np.float32)[..., :3] / 255
-        if picture.shape[-1] == 1:
-            picture = np.repeat(picture, 3, axis=-1)
-        colour = picture.mean(axis=(0, 1))
-        light = colour.mean()
-        grid = np.array([each.mean() for row in np.array_split(picture, 3) for each in np.array_split(row, 3, axis=1)])
-        return Prepared(np.concatenate([colour - light, [1 - light, light], grid * 0.1]).astype(np.float32), "image")
-
-    def images(self, batch):
-        raw = np.stack([np.pad(each.content, (0, 16 - len(each.content))) for each in batch])
-        return self._unit(raw)[:, None, :]
-
-    def texts(self, texts):
-        raw = np.zeros((len(texts), 16), dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in text.lower().split():
-                if word in WORDS:
-                    raw[row, WORDS.index(word)] += 1
-                else:
-                    raw[row, 14 + hashlib.sha256(word.encode()).digest()[0] % 2] += 0.1
-        return self._unit(raw)
-
-    def places(self, places):
-        lat, lon = np.radians(np.asarray(places, dtype=np.float64)).T
-        raw = np.zeros((len(lat), 16), dtype=np.float32)
-        raw[:, 11], raw[:, 12], raw[:, 13] = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
-        return self._unit(raw)
-
-    def _unit(self, raw):
-        norm = np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-9)
-        raw = np.where(norm > 1e-8, raw / norm, np.eye(16, dtype=np.float32)[15])
-        return (raw @ self._colour).astype(np.float32)
+__all__ = ["WORDS", "TinyEncoder"]
