@@ -153,7 +153,8 @@ def _good() -> dict[str, bytes]:
     ramp = np.linspace(0, 65535, 64 * 48).reshape(48, 64)
     frames = [picture(), picture().rotate(180)]
     exif = Image.Exif()
-    exif[0x0112], exif[0x9003] = 6, "2024:05:06 07:08:09"
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
     palette = base.quantize(16)
     see_through = base.convert("RGBA")
     see_through.putalpha(0)

@@ -7,9 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-import bad_images
 import pytest
 
+import bad_images
 from fieldglass.errors import LoaderError, UsageError
 from fieldglass.loaders.files import Files
 from fieldglass.loaders.paths import OutsideError, inside, local, portable

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import bad_images
 from PIL import Image
 
+import bad_images
 from fieldglass.loaders.headers import picture_columns
 from fieldglass.registry import registry
 from fieldglass.types import Item

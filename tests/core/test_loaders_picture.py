@@ -6,11 +6,11 @@ import io
 import time
 from pathlib import Path
 
-import bad_images
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, features
 
+import bad_images
 from fieldglass.loaders.files import Files
 from fieldglass.loaders.picture import PictureError, decode
 from fieldglass.types import Item, Problem
@@ -130,22 +130,29 @@ def test_heic_is_read_with_its_extra():
 
 
 def test_another_profile_becomes_srgb():
-    # Linear light: its 50 % grey is 188 in sRGB.
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    grey = Image.new("RGB", (2, 2), (128, 128, 128))
-    assert content(bad_images.encoded(grey, "PNG", icc_profile=srgb))[0, 0].tolist() == [128, 128, 128]
-    assert content(bad_images.encoded(grey, "PNG", icc_profile=b"junk"))[0, 0].tolist() == [128, 128, 128]
-    lab = Image.new("LAB", (2, 2), (128, 0, 0))
-    assert abs(int(content(bad_images.encoded(lab, "TIFF"))[0, 0, 0]) - 119) < 4
-    del profile
+    # The same with red and blue exchanged, under another name: red comes out blue.
+    other = srgb.replace(b"rXYZ", b"tXYZ").replace(b"bXYZ", b"rXYZ").replace(b"tXYZ", b"bXYZ")
+    other = other.replace("sRGB".encode("utf-16-be"), "tRGB".encode("utf-16-be")).replace(b"sRGB", b"tRGB")
+    red = Image.new("RGB", (2, 2), (255, 0, 0))
+    for kind in ("PNG", "JPEG", "WEBP"):
+        assert content(bad_images.encoded(red, kind, icc_profile=srgb))[0, 0, 0] > 250
+        assert content(bad_images.encoded(red, kind, icc_profile=other))[0, 0, 2] > 250
+        assert content(bad_images.encoded(red, kind, icc_profile=b"junk"))[0, 0, 0] > 250
+    see_through = Image.new("RGBA", (2, 2), (255, 0, 0, 255))
+    assert content(bad_images.encoded(see_through, "PNG", icc_profile=other))[0, 0].tolist() == [0, 0, 255]
+
+
+def test_lab_is_read():
+    found = content(bad_images.encoded(Image.new("LAB", (2, 2), (128, 128, 128)), "TIFF"))[0, 0]
+    assert np.abs(found.astype(int) - 119).max() < 4
 
 
 def test_the_pixel_limit_is_an_option_and_is_checked_before_decoding(corpus):
     assert read(corpus, "rgba.png", max_pixels=64 * 48 - 1).code == "image-too-large"
     assert read(corpus, "rgba.png", max_pixels=64 * 48).kind == "image"
     started = time.process_time()
-    assert "81" not in read(corpus, "bomb.png").message
+    assert "9000 x 9000" in read(corpus, "bomb.png").message
     assert time.process_time() - started < 0.2
 
 

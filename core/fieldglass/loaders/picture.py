@@ -186,5 +186,5 @@ def _transform(profile: bytes, mode: str) -> Any:
             return None
         target = "RGBA" if mode == "RGBA" else "RGB"
         return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, target)
-    except ImageCms.PyCMSError:
+    except (ImageCms.PyCMSError, OSError, ValueError):
         return None

@@ -188,17 +188,17 @@ def _tidy(path: str) -> str:
 def _refusal(item_id: str, path: str, base: Path) -> tuple[str, str] | None:
     if not path:
         return "table-path", "the row names no picture"
-    if not item_id or len(item_id) > _MAX_ID or "\0" in item_id:
-        return "table-id", f"an id has 1 to {_MAX_ID} characters, this one {len(item_id)}"
     try:
         found = inside(base, path)
-        if found.is_file():
-            return None
-        return "file-missing", f"there is no file {path!r}"
+        if not found.is_file():
+            return "file-missing", f"there is no file {path!r}"
     except OutsideError as error:
         return "path-outside", f"{path[:200]!r} is not opened: {error}"
     except OSError as error:
         return "table-path", f"{path[:200]!r} cannot be a path ({error.strerror})"
+    if not item_id or len(item_id) > _MAX_ID or "\0" in item_id:
+        return "table-id", f"an id has 1 to {_MAX_ID} characters, this one {len(item_id)}"
+    return None
 
 
 def _require(name: str, columns: Sequence[Any], root: Path) -> None:

@@ -1,0 +1,99 @@
+"""Compares what a scan finds with what the collection knows: one `stat` a file, no file is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+from fieldglass import __version__
+from fieldglass.ingest.batch import Task
+from fieldglass.ingest.stamps import metadata_hash, stamp_of
+from fieldglass.store import Fault, Known, Source, Writer
+from fieldglass.types import Item, Problem
+
+__all__ = ["Compared", "Comparison"]
+
+_REFUSES = "folder-unreadable"
+
+
+@dataclass
+class Compared:
+    """What is to be done for a chunk: tasks, new journal rows, and counts of what is known already."""
+
+    tasks: list[Task] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    unchanged: int = 0
+    problems: int = 0
+
+
+class Comparison:
+    """Compares chunks of one scan. `setting` is what a bad file was bad under: it is tried again under another."""
+
+    def __init__(self, writer: Writer, source: Source, base: Path, setting: str, *, rehash: bool) -> None:
+        self._writer, self._source, self._base, self._rehash = writer, source, str(base), rehash
+        self._setting = blake2b(f"{__version__} {setting}".encode(), digest_size=4).hexdigest()
+        self._scan = writer.begin_scan()
+        self.seen = 0
+        self.partial = ""
+
+    def problem_stamp(self, stamp: str) -> str:
+        """The stamp of a bad file."""
+        return f"{stamp} !{self._setting}"
+
+    def __call__(self, chunk: Sequence[Item | Problem]) -> Compared:
+        """Sort a chunk of a scan into what is new, changed, unchanged and bad."""
+        ids = [self._source.collection_id(each.id if isinstance(each, Item) else each.subject) for each in chunk]
+        known = self._writer.known(self._source, ids)
+        result = Compared()
+        self.seen += len(ids)
+        self._writer.seen(self._scan, ids)
+        for id, each in zip(ids, chunk, strict=True):
+            if isinstance(each, Problem):
+                self._bad(each, id, known.get(id), result)
+            else:
+                self._item(each, id, known.get(id), result)
+        return result
+
+    def _item(self, item: Item, id: str, known: Known | None, result: Compared) -> None:
+        try:
+            stamp = stamp_of(item, self._base)
+        except (OSError, ValueError) as error:
+            code, reason = "file-unreadable", getattr(error, "strerror", None) or str(error)
+            if isinstance(error, FileNotFoundError):
+                code, reason = "file-missing", "it is not there"
+            result.faults.append(Fault(Problem(id, code, f"The file cannot be read: {reason}.", item.paths)))
+            result.problems += 1
+            return
+        of_metadata = metadata_hash(item)
+        if known is None:
+            result.tasks.append(Task(item, stamp, of_metadata))
+        elif known.stamp == self.problem_stamp(stamp) and not self._rehash:
+            result.problems += 1
+        elif known.position is None:
+            result.tasks.append(Task(item, stamp, of_metadata))
+        elif known.stamp != stamp or self._rehash:
+            result.tasks.append(Task(item, stamp, of_metadata, True, known.content_hash))
+        elif known.metadata_hash != of_metadata:
+            result.tasks.append(Task(item, stamp, of_metadata, True, known.content_hash, columns_only=True))
+        else:
+            result.unchanged += 1
+
+    def _bad(self, problem: Problem, id: str, known: Known | None, result: Compared) -> None:
+        if problem.code == _REFUSES:
+            self.partial = problem.subject
+        if problem.severity == "error":
+            result.problems += 1
+        # What the scan itself says costs nothing to find again: the journal needs it once.
+        stamp = "scan " + blake2b(f"{problem.code} {problem.message}".encode(), digest_size=8).hexdigest()
+        if known is None or known.stamp != stamp:
+            result.faults.append(Fault(Problem(id, problem.code, problem.message, (), problem.severity), stamp))
+
+    def prune(self) -> tuple[int, str]:
+        """Remove the items that this scan did not find: how many, and why it did not, if so."""
+        if self.partial:
+            return 0, f"Nothing was removed, since the folder {self.partial!r} could not be listed."
+        if not self.seen:
+            return 0, f"Nothing was removed, since nothing at all was found in {self._source.root}: is the drive there?"
+        return self._writer.prune(self._source, self._scan), ""
