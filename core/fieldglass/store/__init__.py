@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fieldglass.store.exporting import export
+from fieldglass.store.importing import import_
+from fieldglass.store.parcels import write_parcel
 from fieldglass.store.records import Column, Committed, Entry, Fault, Field, Finding, JournalRow, Known, Source
 from fieldglass.store.segments import Segment
 from fieldglass.store.snapshot import Snapshot
@@ -22,4 +25,7 @@ __all__ = [
     "Source",
     "Store",
     "Writer",
+    "export",
+    "import_",
+    "write_parcel",
 ]

@@ -99,11 +99,12 @@ def adopt(connection: sqlite3.Connection, source: Source, rows: Rows, segments: 
 def insert_segments(connection: sqlite3.Connection, base: int, segments: Iterable[SegmentRow]) -> None:
     """Make files of `segments/` part of the collection."""
     connection.executemany(
-        "INSERT INTO segment (field, start, count, number, bytes, head, blocks, present) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO segment (field, start, count, number, bytes, head, blocks, present) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (each.field, base + each.start, each.count, each.number)
-            + (each.sealed.bytes, each.sealed.head, each.sealed.blocks, each.present)
+            (each.field, base + each.start, each.count, each.number, file.size, file.head, file.blocks, each.present)
             for each in segments
+            for file in (each.sealed,)
         ),
     )
 

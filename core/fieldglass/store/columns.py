@@ -48,10 +48,15 @@ class Columns:
         """The names of the columns, in order; only those that are (not) annotated if asked."""
         return [name for name, (_, each) in self._columns.items() if annotated in (None, each.annotated)]
 
+    def define(self, column: Column) -> None:
+        """Make a column as another collection has it."""
+        self._add(column.name, column.type, column.group, column.annotated)
+
     def convert(
         self, name: str, values: Sequence[Any], *, group: bool = False, annotated: bool = False
     ) -> tuple[list[Any], dict[int, str]]:
         """Values as stored (None where absent), and row -> raw value where the type conflicts."""
+        group = group or (name in self._columns and self._columns[name][1].group)
         cells: list[Any] = [None] * len(values)
         conflicts: dict[int, str] = {}
         for row, value in enumerate(values):

@@ -23,9 +23,9 @@ TEMPORARY = ".tmp"
 
 @dataclass(frozen=True)
 class Sealed:
-    """What the catalogue keeps of a file: its size, crc32 of its first 4 KiB, and crc32 of each MiB (uint32, packed)."""
+    """What the catalogue keeps of a file: size, crc32 of the first 4 KiB, and crc32 of each MiB (uint32, packed)."""
 
-    bytes: int
+    size: int
     head: int
     blocks: bytes
 
@@ -41,7 +41,7 @@ class DurableFile:
 
     def write(self, data: bytes | np.ndarray[Any, Any]) -> None:
         """Append bytes, or an array's bytes in C order."""
-        view = memoryview(data if isinstance(data, bytes) else np.ascontiguousarray(data).reshape(-1).view(np.uint8))
+        view = memoryview(data) if isinstance(data, bytes) else _bytes_of(data)
         self._file.write(view)
         self._sum.add(view)
 
@@ -88,6 +88,10 @@ class _Sum:
         return Sealed(self._bytes, self._head, np.array(blocks, dtype="<u4").tobytes())
 
 
+def _bytes_of(data: np.ndarray[Any, Any]) -> memoryview:
+    return np.ascontiguousarray(data).reshape(-1).view(np.uint8).data
+
+
 def seal(temporary: Path, path: Path) -> Sealed:
     """Give a finished file of someone else's making its name, durably."""
     total = _Sum()
@@ -113,7 +117,7 @@ def fsync_folder(folder: Path) -> None:
 def check(path: Path, sealed: Sealed) -> None:
     """The cheap check before a file is used: size and head, and all of a small file. DamagedError names it."""
     _check_size(path, sealed)
-    if sealed.bytes <= WHOLE_CHECK:
+    if sealed.size <= WHOLE_CHECK:
         check_whole(path, sealed)
         return
     with open(path, "rb") as file:
@@ -136,12 +140,12 @@ def _check_size(path: Path, sealed: Sealed) -> None:
         size = path.stat().st_size
     except FileNotFoundError:
         raise _damaged(path, "it is missing") from None
-    if size != sealed.bytes:
-        raise _damaged(path, f"it has {size} bytes instead of {sealed.bytes}")
+    if size != sealed.size:
+        raise _damaged(path, f"it has {size} bytes instead of {sealed.size}")
 
 
 def _damaged(path: Path, what: str) -> DamagedError:
     return DamagedError(
         f"{path} is damaged: {what}.",
-        hint="`fieldglass verify COLLECTION` names every damaged file; restore them from a copy, or repair and re-index.",
+        hint="`fieldglass verify COLLECTION` names every damaged file and what to do.",
     )

@@ -16,7 +16,8 @@ def record(connection: sqlite3.Connection, source: Source, faults: Iterable[Faul
     """Write problems; one of the same subject and code replaces the older."""
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     connection.executemany(
-        "INSERT OR REPLACE INTO journal (source, subject, code, message, severity, stamp, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO journal (source, subject, code, message, severity, stamp, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             (source.key, _text(each.subject), each.code, _text(each.message), each.severity, fault.stamp, at)
             for fault in faults

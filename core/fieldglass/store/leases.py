@@ -23,7 +23,7 @@ class Lease:
     """Until a version is noted the lease protects every file, so take it before reading the catalogue."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is the collection. On a medium that cannot be written nothing is ever removed: no lease is needed."""
+        """`folder` is the collection. On a medium that cannot be written nothing is removed: no lease is needed."""
         self._path: Path | None = None
         self._file: IO[bytes] | None = None
         while self._file is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 __all__ = ["network_type"]
 
-_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "glusterfs", "fuse.glusterfs", "9p"})
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "glusterfs", "fuse.glusterfs"})
 _MOUNTS = Path("/proc/self/mounts")
 
 

@@ -42,7 +42,7 @@ def pack_into(folder: Path, number: int, fields: Mapping[str, Field], entries: S
             if vector is not None:
                 if np.shape(vector) != block.shape[1:]:
                     raise UsageError(
-                        f"{entry.item.id} has vectors of shape {np.shape(vector)} for field {name!r}, not {block.shape[1:]}."
+                        f"{entry.item.id} has {np.shape(vector)} vectors for field {name!r}, not {block.shape[1:]}."
                     )
                 block[row] = vector
         sealed = write_array(folder / file_name(number, name), field, len(entries), [encode(field, block)])

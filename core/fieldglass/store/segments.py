@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ def file_name(number: int, field_name: str) -> str:
     return f"{number}.thumbs" if field_name == THUMBS else f"{number}.{field_name}.npy"
 
 
-@dataclass(eq=False)
+@dataclasses.dataclass(eq=False)
 class Segment:
     """The rows of positions `start` to `start + count`; `present` is None where every one has the field."""
 
@@ -41,8 +41,8 @@ class Segment:
     path: Path
     present: Bitmap | None
     sealed: Sealed
-    _array: np.ndarray[Any, Any] | None = field(default=None, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _array: np.ndarray[Any, Any] | None = dataclasses.field(default=None, repr=False)
+    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False)
 
     @property
     def stop(self) -> int:

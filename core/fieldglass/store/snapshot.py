@@ -17,20 +17,20 @@ from fieldglass.errors import UnknownNameError
 from fieldglass.store import filters
 from fieldglass.store.codec import decode
 from fieldglass.store.columns import from_stored, read_columns
-from fieldglass.store.durable import Sealed
+from fieldglass.store.derived import find_derived
 from fieldglass.store.leases import Lease
-from fieldglass.store.records import Column, Field, JournalRow, Source
-from fieldglass.store.segments import FOLDER, THUMBS, Segment, file_name, unpack_present
-from fieldglass.store.thumbs import Thumbs
+from fieldglass.store.listing import FileCache, Listing, list_segments
+from fieldglass.store.records import Column, Field, Finding, JournalRow, Source
+from fieldglass.store.segments import Segment
+from fieldglass.store.verify import verify
 from fieldglass.types import Item
 
 if TYPE_CHECKING:
     from fieldglass.types import F32, I64, Bitmap
 
-__all__ = ["FileCache", "Snapshot", "read_fields", "read_sources"]
+__all__ = ["Snapshot", "read_fields", "read_sources"]
 
 _CHUNK = 500  # names in one IN (...)
-FileCache = dict[tuple[int, str], "Segment | Thumbs"]  # open files of one Store, shared by its snapshots
 
 
 class Snapshot:
@@ -45,6 +45,7 @@ class Snapshot:
         self._connection = connection
         self._lock = threading.RLock()
         self._selected: dict[str, I64] = {}
+        self._derived: dict[str, tuple[Path, dict[str, Any]] | None] = {}
         self.close = weakref.finalize(self, _release, connection, lease)
         connection.execute("BEGIN")
         state = connection.execute("SELECT version, data_version, epoch, size FROM state").fetchone()
@@ -59,8 +60,9 @@ class Snapshot:
         self._by_key = {source.key: source for source in self.sources.values()}
         self._columns = read_columns(connection)
         self.columns: Mapping[str, Column] = {name: column for name, (_, column) in self._columns.items()}
-        (self._dead_count,) = connection.execute("SELECT count(*) FROM dead").fetchone()
-        self._segments, self._thumbs = self._read_segments(files)
+        self._dead_count: int = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
+        listing = list_segments(connection, folder, self.fields, files)
+        self._segments, self._thumbs = listing.fields, listing.thumbs
 
     def __enter__(self) -> Snapshot:
         return self
@@ -153,7 +155,7 @@ class Snapshot:
         ]
 
     def metadata(self, positions: I64 | Sequence[int]) -> list[dict[str, Any]]:
-        """The cells of each position, groups among them: bool, int, float, str (dates as ISO text); absent ones left out."""
+        """The cells of each position, groups too, absent ones left out: bool, int, float, str (dates as ISO text)."""
         if not self._columns:
             return [{} for _ in positions]
         cells = ", ".join(f"c{key}" for key, _ in self._columns.values())
@@ -183,6 +185,25 @@ class Snapshot:
             found.append((source, Item(source.local_id(id), paths, json.loads(locator or "{}"), others, groups)))
         return found
 
+    def content_hashes(self, source: Source) -> Iterator[tuple[int, str]]:
+        """(position, content hash) of every item of a source."""
+        last = -1
+        while rows := self._all(
+            "SELECT position, content_hash FROM item WHERE source = ? AND position > ? ORDER BY position LIMIT 10000",
+            (source.key, last),
+        ):
+            yield from rows
+            last = rows[-1][0]
+
+    def content_hash(self, position: int) -> str:
+        """The content hash of one item, "" where it is gone."""
+        return next((row[0] for row in self._all("SELECT content_hash FROM item WHERE position = ?", (position,))), "")
+
+    def stamps(self, positions: I64 | Sequence[int]) -> list[tuple[str, str, str, str]]:
+        """Id, stamp, content hash and metadata hash of each position; empty where the item is gone."""
+        rows = self._rows("id, stamp, content_hash, metadata_hash", positions)
+        return [("", "", "", "") if row is None else (row[0], row[1], row[2], row[3]) for row in rows]
+
     def thumbnail(self, position: int) -> bytes | None:
         """The stored WebP preview, or None."""
         for thumbs in self._thumbs:
@@ -191,6 +212,17 @@ class Snapshot:
         return None
 
     # The rest
+
+    def derived(self, name: str) -> tuple[Path, dict[str, Any]] | None:
+        """Path and meta of a derived file, its checksums compared once; None where it is missing or damaged."""
+        if name not in self._derived:
+            rows = self._all("SELECT file, meta, bytes, head, blocks FROM derived WHERE name = ?", (name,))
+            self._derived[name] = find_derived(self.path, rows[0]) if rows else None
+        return self._derived[name]
+
+    def verify(self) -> Iterator[Finding]:
+        """What `Store.verify` says, on a snapshot that nothing else uses."""
+        return verify(self.path, self._connection, Listing(self._segments, self._thumbs), self.size)
 
     def journal(
         self, *, severity: str | None = None, source: str | None = None, limit: int | None = None
@@ -211,10 +243,13 @@ class Snapshot:
         derived = dict(self._all("SELECT name, bytes FROM derived"))
         found = dict(self._all("SELECT severity, count(*) FROM journal GROUP BY severity"))
         held = (
-            sum(each.bytes for each in sealed) + sum(each.sealed.bytes for each in self._thumbs) + sum(derived.values())
+            sum(each.size for each in sealed) + sum(each.sealed.size for each in self._thumbs) + sum(derived.values())
         )
+        first = next(iter(self.fields.values()), None)
         return {
             "items": self.count,
+            "encoder": first.encoder if first else None,
+            "dim": first.dim if first else None,
             "dead": self._dead_count,
             "segments": len(numbers),
             "bytes": held + (self.path / "catalogue.sqlite").stat().st_size,
@@ -264,31 +299,6 @@ class Snapshot:
             rows = self._all(f"SELECT position, {what} FROM item WHERE position IN ({_marks(chunk)})", chunk)
             found = {row[0]: row[1:] for row in rows}
             yield from (found.get(position) for position in chunk)
-
-    def _read_segments(self, files: FileCache) -> tuple[dict[str, tuple[Segment, ...]], tuple[Thumbs, ...]]:
-        rows = self._all(
-            "SELECT field, start, count, number, bytes, head, blocks, present FROM segment ORDER BY field, start"
-        )
-        segments: dict[str, list[Segment]] = {}
-        thumbs: list[Thumbs] = []
-        for name, start, count, number, size, head, blocks, present in rows:
-            key = (number, name)
-            if key not in files or files[key].start != start:
-                path = self.path / FOLDER / file_name(number, name)
-                sealed = Sealed(size, head, blocks)
-                if name == THUMBS:
-                    files[key] = Thumbs(number, start, count, path, sealed)
-                else:
-                    shown = unpack_present(present, count)
-                    files[key] = Segment(number, self.fields[name], start, count, path, shown, sealed)
-            each = files[key]
-            if isinstance(each, Thumbs):
-                thumbs.append(each)
-            else:
-                segments.setdefault(name, []).append(each)
-        for key in set(files) - {(row[3], row[0]) for row in rows}:
-            del files[key]
-        return {name: tuple(group) for name, group in segments.items()}, tuple(thumbs)
 
 
 def read_fields(connection: sqlite3.Connection) -> dict[str, Field]:

@@ -16,14 +16,15 @@ from fieldglass.store import leases, segments
 from fieldglass.store.catalogue import NAME, Reading, disk_errors
 from fieldglass.store.durable import fsync_folder
 from fieldglass.store.leases import Lease
+from fieldglass.store.listing import FileCache
+from fieldglass.store.parcels import INCOMING
+from fieldglass.store.records import Finding
 from fieldglass.store.schema import create_tables
-from fieldglass.store.snapshot import FileCache, Snapshot
+from fieldglass.store.snapshot import Snapshot
 from fieldglass.store.sweeping import DERIVED
 from fieldglass.store.writer import Writer
 
 __all__ = ["Store"]
-
-INCOMING = "incoming"
 
 
 class Store:
@@ -76,13 +77,7 @@ class Store:
         with self._lock:
             (mark,) = self._monitor.execute("PRAGMA data_version").fetchone()
             if self._cached is None or self._cached[0] != mark or not self._cached[1].close.alive:
-                lease = Lease(self.path)
-                try:
-                    connection = self._reading.connect()
-                    self._cached = mark, Snapshot(self.path, connection, lease, self._files)
-                except BaseException:
-                    lease.release()
-                    raise
+                self._cached = mark, self._fresh()
             return self._cached[1]
 
     @contextmanager
@@ -104,6 +99,13 @@ class Store:
                 self._cached = None
             writer.close()
 
+    def verify(self) -> Iterator[Finding]:
+        """Read everything; one finding for each file or row that is not as it was written. Changes nothing."""
+        with self._lock:
+            snapshot = self._fresh()
+        with snapshot:
+            yield from snapshot.verify()
+
     def close(self) -> None:
         """Forget the snapshot kept here; snapshots that are held elsewhere stay valid."""
         with self._lock:
@@ -111,6 +113,14 @@ class Store:
             self._files.clear()
             self._monitor.close()
             self._reading.close()
+
+    def _fresh(self) -> Snapshot:
+        lease = Lease(self.path)
+        try:
+            return Snapshot(self.path, self._reading.connect(), lease, self._files)
+        except BaseException:
+            lease.release()
+            raise
 
     def __enter__(self) -> Store:
         return self

@@ -37,9 +37,9 @@ class Thumbs:
         """The position after the last."""
         return self.start + self.count
 
-    def sizes(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    def sizes(self) -> np.ndarray[Any, Any]:
         """Bytes of each preview."""
-        return np.diff(self._open()[0])
+        return np.asarray(np.diff(self._open()[0]))
 
     def get(self, position: int) -> bytes:
         """The WebP at a position, b"" where there is none. DamagedError where its checksum differs."""

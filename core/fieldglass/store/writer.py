@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fieldglass.errors import FingerprintError, UnknownNameError, UsageError
+from fieldglass.errors import FieldglassError, UnknownNameError, UsageError
 from fieldglass.store import journal
-from fieldglass.store.adoption import Rows, adopt, touch_state
+from fieldglass.store.adoption import Rows, adopt, insert_segments, kill, touch_state
 from fieldglass.store.bulk import append_blocks
-from fieldglass.store.catalogue import connect_writer, transaction
-from fieldglass.store.codec import check_spec
+from fieldglass.store.catalogue import connect_writer, disk_errors, transaction
+from fieldglass.store.columns import Columns
+from fieldglass.store.compaction import change_over, compacted
+from fieldglass.store.derived import note_derived, write_file
+from fieldglass.store.durable import fsync_folder
+from fieldglass.store.filling import Row, fill_files, gathered
+from fieldglass.store.listing import Listing, list_segments
 from fieldglass.store.locks import WriterLock
+from fieldglass.store.merging import merge_rows, plan_merges, replace_segments
+from fieldglass.store.metadata import Touched, annotate, touch
 from fieldglass.store.packing import pack
-from fieldglass.store.records import Committed, Entry, Fault, Field, Known, Source
+from fieldglass.store.parcels import Parcel, link_files, list_parcels, read_parcel
+from fieldglass.store.records import Column, Committed, Entry, Fault, Field, Known, Source
+from fieldglass.store.registering import add_field, add_source, move_source
+from fieldglass.store.scans import begin_scan, see, unseen
+from fieldglass.store.segments import FOLDER
 from fieldglass.store.snapshot import read_fields, read_sources
 from fieldglass.store.sweeping import remove_orphans, remove_retired
+from fieldglass.store.verify import damaged
 from fieldglass.types import Problem
 
 __all__ = ["Writer"]
 
 _CHUNK = 500
-_FIELD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Writer:
@@ -39,11 +51,14 @@ class Writer:
         self._lock = WriterLock(folder, purpose)
         try:
             self._connection = connect_writer(folder)
-            with self._transaction():
-                remove_orphans(self._connection, folder)
-                remove_retired(self._connection, folder)
         except BaseException:
             self._lock.release()
+            raise
+        try:
+            remove_orphans(self._connection, folder)
+            self._remove_retired()
+        except BaseException:
+            self.close()
             raise
 
     def close(self) -> None:
@@ -61,62 +76,36 @@ class Writer:
 
         UsageError where the root overlaps with another's, or the name cannot be used.
         """
-        if not name or "/" in name or not name.isprintable():
-            raise UsageError(f"{name!r} cannot name a source.", hint="Use printable characters other than /.")
-        place = root.resolve()
         with self._transaction():
-            known = read_sources(self._connection)
-            for other in known.values():
-                _check_overlap(name, place, loader, other)
-            text = json.dumps(dict(options or {}))
-            if name in known:
-                self._connection.execute("UPDATE source SET options = ? WHERE name = ?", (text, name))
-            else:
-                self._check_prefix(name)
-                self._connection.execute(
-                    "INSERT INTO source (name, root, loader, options) VALUES (?, ?, ?, ?)",
-                    (name, str(place), loader, text),
-                )
+            source = add_source(self._connection, name, root.resolve(), loader, options or {})
             touch_state(self._connection)
-            return read_sources(self._connection)[name]
+        return source
 
     def relocate(self, name: str, root: Path) -> None:
         """The root of a source has moved. Nothing is read again."""
-        place = root.resolve()
         with self._transaction():
-            known = read_sources(self._connection)
-            if name not in known:
-                raise UnknownNameError(f"{self.path} has no source {name!r}.", hint=f"Sources: {', '.join(known)}.")
-            if not place.exists():
-                raise UsageError(f"{place} does not exist.")
-            for other in known.values():
-                if other.name != name:
-                    _check_overlap(name, place, "", other)
-            self._connection.execute("UPDATE source SET root = ? WHERE name = ?", (str(place), name))
+            move_source(self._connection, name, root.resolve())
             touch_state(self._connection)
 
     def add_field(self, field: Field) -> None:
         """A kind of vector. FingerprintError where that name holds vectors of another encoder or shape."""
-        if not _FIELD_NAME.fullmatch(field.name):
-            raise UsageError(f"{field.name!r} cannot name a field.", hint="Use letters, digits, - and _.")
-        check_spec(field)
         with self._transaction():
-            known = read_fields(self._connection).get(field.name)
-            if known is not None:
-                self._check_same(field, known)
-                return
-            self._connection.execute(
-                "INSERT INTO field (name, encoder, options, fingerprint, dim, rows, dtype, reduce, origin) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (field.name, field.encoder, json.dumps(dict(field.options)), field.fingerprint)
-                + (field.dim, field.rows, field.dtype, field.reduce, field.origin),
-            )
+            add_field(self._connection, field)
             touch_state(self._connection)
 
     def set_property(self, name: str, value: str) -> None:
         """A property of the whole collection, such as `exclude_group`."""
         with self._transaction():
             self._connection.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", (name, value))
+            touch_state(self._connection)
+
+    def define(self, columns: Iterable[Column]) -> None:
+        """Metadata columns before there are any, as another collection has them."""
+        with self._transaction():
+            made = Columns(self._connection)
+            for column in columns:
+                made.define(column)
+            made.finish()
             touch_state(self._connection)
 
     # Items
@@ -149,7 +138,7 @@ class Writer:
         source: Source,
         entries: Sequence[Entry] = (),
         problems: Sequence[Problem | Fault] = (),
-        metadata_only: Sequence[tuple[str, Mapping[str, Any], str, str]] = (),
+        metadata_only: Sequence[Touched] = (),
     ) -> Committed:
         """Add or replace items, write problems, and touch items whose content is the same.
 
@@ -163,10 +152,143 @@ class Writer:
             if entries:
                 segments = pack(self.path, number, fields, entries)
                 done += adopt(self._connection, source, Rows.of(entries), segments)
-                self._connection.execute("UPDATE state SET next_file = ?", (number + 1,))
+                self._took(number, 1)
+            if metadata_only:
+                done += Committed(changed=touch(self._connection, source, metadata_only))
             journal.record(self._connection, source, faults)
             touch_state(self._connection)
+        self._merge(everything=False)
         return done
+
+    def fill(self, field: str, vectors: Iterable[Row]) -> int:
+        """Vectors (position, (rows, dim)) of a field for items that are there; how many were written.
+
+        In order of position it streams: some 64 MiB of vectors are one transaction.
+        """
+        spec = self._field(field)
+        written = 0
+        for batch in gathered(spec, vectors):
+            (size,) = self._connection.execute("SELECT size FROM state").fetchone()
+            if batch[0][0] < 0 or batch[-1][0] >= size:
+                raise UsageError(f"Positions {batch[0][0]} to {batch[-1][0]} are not all below {size}.")
+            segments = self._listing().fields.get(field, ())
+            with self._files() as number, self._transaction():
+                rows, replaced = fill_files(self.path, spec, segments, batch, number)
+                replace_segments(self._connection, [(field, each) for each in replaced])
+                insert_segments(self._connection, 0, rows)
+                self._took(number, len(rows))
+                touch_state(self._connection, data=True)
+            written += len(batch)
+        self._remove_retired()
+        return written
+
+    def put_metadata(self, rows: Iterable[tuple[str, Mapping[str, Any]]], *, annotated: bool = True) -> int:
+        """Set cells by id and leave the others; None empties one. How many items were found.
+
+        Columns that are new are `annotated`: they stay when an item is read again. `refresh` says False.
+        """
+        with self._transaction():
+            sources = {each.key: each for each in read_sources(self._connection).values()}
+            found = annotate(self._connection, sources, rows, annotated)
+            touch_state(self._connection)
+        return found
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove items; how many there were. Their space comes back with a compaction."""
+        with self._transaction():
+            gone = kill(self._connection, ids)
+            touch_state(self._connection, data=gone > 0)
+        return gone
+
+    def begin_scan(self) -> int:
+        """A token for `seen` and `prune`."""
+        return begin_scan(self._connection)
+
+    def seen(self, token: int, subjects: Iterable[str]) -> None:
+        """What a scan has met: ids of items, and subjects of problems."""
+        see(self._connection, token, subjects)
+
+    def prune(self, source: Source, token: int) -> int:
+        """Remove the items and problems of a source that its scan has not met; how many items."""
+        with self._transaction():
+            gone = unseen(self._connection, source, token)
+            touch_state(self._connection, data=gone > 0)
+        return gone
+
+    # Files
+
+    def merge(self) -> None:
+        """Join small neighbouring segments. Positions stay, and indexes stay good."""
+        self._merge(everything=True)
+
+    def compact(self) -> int:
+        """Write everything anew without the removed items, at new positions; how many were dropped."""
+        dead = [position for (position,) in self._connection.execute("SELECT position FROM dead ORDER BY position")]
+        if not dead:
+            self.merge()
+            return 0
+        (size,) = self._connection.execute("SELECT size FROM state").fetchone()
+        listing, gone = self._listing(), np.array(dead, dtype=np.int64)
+        with self._files() as number:
+            with disk_errors(self.path):
+                rows = list(compacted(self.path, read_fields(self._connection), listing, gone, number))
+                fsync_folder(self.path / FOLDER)
+            with self._transaction():
+                change_over(self._connection, listing, rows, gone, size)
+        self._remove_retired()
+        return len(dead)
+
+    def repair(self) -> int:
+        """Drop damaged segments; how many items the next ingest will encode again for that."""
+        (before,) = self._connection.execute("SELECT count(*) FROM item WHERE stamp = ''").fetchone()
+        broken = list(damaged(self._listing()))
+        with self._transaction():
+            replace_segments(self._connection, [(name, each) for name, each, _ in broken])
+            self._connection.executemany(
+                "UPDATE item SET stamp = '', content_hash = '' WHERE position >= ? AND position < ?",
+                ((each.start, each.stop) for _, each, _ in broken),
+            )
+            touch_state(self._connection, data=bool(broken))
+        self._remove_retired()
+        (after,) = self._connection.execute("SELECT count(*) FROM item WHERE stamp = ''").fetchone()
+        return int(after - before)
+
+    def adopt_incoming(self) -> Committed:
+        """Commit the parcels of `incoming/`, each in one transaction, and remove them.
+
+        The first parcel that cannot be taken is told once the others are in; it stays where it is.
+        """
+        done = Committed()
+        refused: FieldglassError | None = None
+        sources, fields = read_sources(self._connection), read_fields(self._connection)
+        adopted = {name for (name,) in self._connection.execute("SELECT name FROM parcel")}
+        for path in list_parcels(self.path):
+            if path.name not in adopted:
+                try:
+                    done += self._adopt(read_parcel(path, fields), sources)
+                except FieldglassError as error:
+                    refused = refused or error
+                    continue
+            shutil.rmtree(path, ignore_errors=True)
+        left = {path.name for path in list_parcels(self.path)}
+        with self._transaction():
+            gone = [(name,) for (name,) in self._connection.execute("SELECT name FROM parcel") if name not in left]
+            self._connection.executemany("DELETE FROM parcel WHERE name = ?", gone)
+        if refused is not None:
+            raise refused
+        self._merge(everything=False)
+        return done
+
+    def write_derived(self, name: str, write: Callable[[Path], None], meta: Mapping[str, Any]) -> None:
+        """Make or replace a derived file; `write` is given a path to write it to. `Snapshot.derived` finds it."""
+        with self._files() as number:
+            with disk_errors(self.path):
+                file, sealed = write_file(self.path, name, number, write)
+            with self._transaction():
+                note_derived(self._connection, name, file, sealed, meta)
+                self._took(number, 1)
+                touch_state(self._connection)
+        self._remove_retired()
 
     def append_bulk(
         self,
@@ -187,14 +309,12 @@ class Writer:
         fields = read_fields(self._connection)
         if field is None and len(fields) != 1:
             raise UsageError(f"The collection has {len(fields)} fields.", hint=f"Name one of: {', '.join(fields)}.")
-        name = field or next(iter(fields))
-        if name not in fields:
-            raise UnknownNameError(f"The collection has no field {name!r}.", hint=f"Fields: {', '.join(fields)}.")
+        spec = self._field(field or next(iter(fields)))
         done = Committed()
-        for rows, write in append_blocks(self.path, fields[name], ids, vectors, metadata or {}, groups or {}, block):
+        for rows, write in append_blocks(self.path, spec, ids, vectors, metadata or {}, groups or {}, block):
             with self._files() as number, self._transaction():
                 done += adopt(self._connection, source, rows, write(number))
-                self._connection.execute("UPDATE state SET next_file = ?", (number + 1,))
+                self._took(number, 1)
         return done
 
     # Inside
@@ -209,42 +329,54 @@ class Writer:
         try:
             yield number
         except BaseException:
-            remove_orphans(self._connection, self.path)
+            with contextlib.suppress(sqlite3.Error):
+                remove_orphans(self._connection, self.path)
             raise
 
-    def _check_prefix(self, name: str) -> None:
-        """The ids of a later source begin with `name/`, which must not be a folder of the first."""
-        clash = self._connection.execute(
-            "SELECT id FROM item WHERE id >= ? AND id < ? LIMIT 1", (f"{name}/", f"{name}0")
-        )
-        row = clash.fetchone()
-        if row is not None:
-            raise UsageError(
-                f"The name {name!r} of the source would be taken for a folder that already has items ({row[0]}).",
-                hint="Give it another name.",
-            )
+    def _remove_retired(self) -> None:
+        with self._transaction():
+            remove_retired(self._connection, self.path)
 
-    def _check_same(self, field: Field, known: Field) -> None:
-        shape = (field.fingerprint, field.dim, field.rows, field.dtype)
-        if shape != (known.fingerprint, known.dim, known.rows, known.dtype):
-            raise FingerprintError(
-                f"Field {field.name!r} of {self.path} holds vectors of {known.encoder} ({known.fingerprint}), "
-                f"not of {field.encoder} ({field.fingerprint}).",
-                hint=f"Index anew: fieldglass index SOURCE --to ANOTHER.collection --encoder {field.encoder}",
-            )
+    def _took(self, number: int, files: int) -> None:
+        self._connection.execute("UPDATE state SET next_file = ?", (number + files,))
 
+    def _listing(self) -> Listing:
+        return list_segments(self._connection, self.path, read_fields(self._connection))
 
-def _check_overlap(name: str, root: Path, loader: str, other: Source) -> None:
-    if other.name == name:
-        if other.root != root:
-            raise UsageError(
-                f"Source {name!r} has the root {other.root}, not {root}.",
-                hint=f"If it has moved: fieldglass relocate COLLECTION {name} {root}. Otherwise give the source another name.",
-            )
-        if other.loader != loader:
-            raise UsageError(f"Source {name!r} is read by the loader {other.loader!r}, not {loader!r}.")
-    elif root.is_relative_to(other.root) or other.root.is_relative_to(root):
-        raise UsageError(
-            f"{root} overlaps with {other.root}, the root of source {other.name!r}.",
-            hint="Index the outer folder as one source, or put the other into a collection of its own.",
-        )
+    def _field(self, name: str) -> Field:
+        fields = read_fields(self._connection)
+        if name not in fields:
+            known = ", ".join(fields) or "none"
+            raise UnknownNameError(f"The collection has no field {name!r}.", hint=f"Fields: {known}.")
+        return fields[name]
+
+    def _merge(self, *, everything: bool) -> None:
+        runs = plan_merges(self._listing(), everything=everything)
+        if not runs:
+            return
+        with self._files() as number:
+            with disk_errors(self.path):
+                rows = merge_rows(self.path, read_fields(self._connection), runs, number)
+                fsync_folder(self.path / FOLDER)
+            with self._transaction():
+                replace_segments(self._connection, [(name, each) for name, run in runs for each in run])
+                insert_segments(self._connection, 0, rows)
+                self._took(number, len(rows))
+                touch_state(self._connection)
+        self._remove_retired()
+
+    def _adopt(self, parcel: Parcel, sources: Mapping[str, Source]) -> Committed:
+        if parcel.source not in sources:
+            raise UnknownNameError(f"{parcel.path} belongs to a source {parcel.source!r} that is not there.")
+        source = sources[parcel.source]
+        errors = sum(fault.problem.severity == "error" for fault in parcel.faults)
+        done = Committed(problems=errors)
+        with self._files() as number, self._transaction():
+            if parcel.rows.ids:
+                segments = link_files(self.path, parcel, number)
+                done += adopt(self._connection, source, parcel.rows, segments)
+                self._took(number, 1)
+            journal.record(self._connection, source, parcel.faults)
+            self._connection.execute("INSERT INTO parcel VALUES (?)", (parcel.path.name,))
+            touch_state(self._connection)
+        return done

@@ -1,0 +1,77 @@
+"""Changing metadata cells of items that stay where they are: touched files, refreshed hooks, annotations."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from fieldglass.store.columns import Columns
+from fieldglass.store.journal import clear, conflict_faults, record
+from fieldglass.store.records import Fault, Source
+
+__all__ = ["Touched", "annotate", "touch"]
+
+Touched = tuple[str, Mapping[str, Any], str, str]  # id, metadata with groups, metadata hash, stamp
+_CHUNK = 1000
+
+
+def touch(connection: sqlite3.Connection, source: Source, rows: Sequence[Touched]) -> int:
+    """Inside a transaction: give items a new stamp, and their loader's metadata as a whole. Annotations stay."""
+    columns = Columns(connection)
+    names = list(dict.fromkeys([*columns.names(annotated=False), *(name for row in rows for name in row[1])]))
+    cells: dict[str, list[Any]] = {}
+    faults: list[Fault] = []
+    for name in names:
+        converted, conflicts = columns.convert(name, [row[1].get(name) for row in rows])
+        if name in columns.names():
+            cells[name] = converted
+        faults += conflict_faults(name, {rows[row][0]: raw for row, raw in conflicts.items()})
+    setting = "".join(f", c{columns.key(name)} = ?" for name in cells)
+    changed = connection.executemany(
+        f"UPDATE item SET stamp = ?, metadata_hash = ?{setting} WHERE id = ? AND source = {source.key}",
+        (
+            (stamp, metadata_hash, *(values[row] for values in cells.values()), id)
+            for row, (id, _, metadata_hash, stamp) in enumerate(rows)
+        ),
+    ).rowcount
+    columns.finish()
+    clear(connection, source, [row[0] for row in rows])
+    record(connection, source, faults)
+    return changed
+
+
+def annotate(
+    connection: sqlite3.Connection,
+    sources: Mapping[int, Source],
+    rows: Iterable[tuple[str, Mapping[str, Any]]],
+    annotated: bool,
+) -> int:
+    """Inside a transaction: set the given cells (None empties one) and leave the others. How many items there were."""
+    found = 0
+    columns = Columns(connection)
+    for chunk in _chunks(rows):
+        marks = ",".join("?" * len(chunk))
+        owners = dict(connection.execute(f"SELECT id, source FROM item WHERE id IN ({marks})", [id for id, _ in chunk]))
+        here = [(id, cells) for id, cells in chunk if id in owners]
+        found += len(here)
+        for name in dict.fromkeys(name for _, cells in here for name in cells):
+            given = [(id, cells[name]) for id, cells in here if name in cells]
+            values, conflicts = columns.convert(name, [value for _, value in given], annotated=annotated)
+            if name in columns.names():
+                connection.executemany(
+                    f"UPDATE item SET c{columns.key(name)} = ? WHERE id = ?",
+                    ((value, id) for value, (id, _) in zip(values, given, strict=True)),
+                )
+            for row, raw in conflicts.items():
+                id = given[row][0]
+                record(connection, sources[owners[id]], conflict_faults(name, {id: raw}))
+    columns.finish()
+    return found
+
+
+def _chunks(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
+    waiting = iter(rows)
+    while chunk := list(islice(waiting, _CHUNK)):
+        yield chunk
