@@ -113,7 +113,7 @@ def _indexed(ids: Sequence[str], encoder: Encoder, gallery: GalleryView, field: 
     positions = gallery.positions(list(ids))
     for name, position in zip(ids, positions, strict=True):
         if position < 0:
-            raise QueryError(f"There is no item {name!r} in this collection.", hint="`fieldglass info` lists its sources.")
+            raise QueryError(f"There is no item {name!r} in this collection.")
     rows = gallery.vectors(field, positions)
     for name, row in zip(ids, rows, strict=True):
         if not row.any():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fieldglass.errors import UsageError
+from fieldglass.errors import MissingExtraError, UsageError
 from fieldglass.registry import registry
 from fieldglass.search import indexed, moments
 from fieldglass.search.rows import SegmentRows
@@ -57,7 +57,13 @@ def build(
         if kind == "auto" and _fresh(snapshot, field):
             continue
         say(f"{field}: building the {wanted} index over {live} items")
-        index = _filled(snapshot, field, wanted)
+        try:
+            index = _filled(snapshot, field, wanted)
+        except MissingExtraError as error:
+            if kind != "auto":
+                raise
+            say(f"{field}: no index; every search scans. {error}")
+            continue
         tune(index, snapshot, field, recall)
         _write(store, snapshot, field, indexed.name(field), index.save, {"kind": wanted})
         written.append(indexed.name(field))

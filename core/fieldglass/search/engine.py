@@ -129,7 +129,7 @@ class Engine:
         lacking = made.requires - capabilities(self.encoder)
         if lacking:
             raise QueryError(
-                f"The composer {name!r} needs an encoder with {', '.join(sorted(lacking))}; {self.encoder.name} has not.",
+                f"The composer {name!r} needs an encoder with {', '.join(sorted(lacking))}, unlike {self.encoder.name}.",
                 hint="Search by picture, or index with another encoder (`fieldglass list encoders`).",
             )
         return name, made

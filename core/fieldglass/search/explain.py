@@ -83,7 +83,8 @@ def explanation(searcher: Searcher, scope: Scope, id: str, composer: str, notes:
                 present=bool(has[0]),
             )
         )
-    return Explanation(id, rank if scope.allowed[position[0]] else None, score, composer, plan.fusion.name, tuple(parts), notes)
+    shown = rank if scope.allowed[position[0]] else None
+    return Explanation(id, shown, score, composer, plan.fusion.name, tuple(parts), notes)
 
 
 def _rank(searcher: Searcher, scope: Scope, position: int) -> tuple[int, float]:

@@ -47,7 +47,7 @@ def collapsed(searcher: Searcher, scope: Scope, query: int, k: int, group: str) 
 
 
 def reranked(rerank: Reranker, query: Query, probes: Probes, ranking: Ranking, view: GalleryView) -> Ranking:
-    """The ranking in the reranker's order. PluginError where hits were lost, added or doubled, or scores are missing."""
+    """The ranking in the reranker's order. PluginError where hits or scores were lost, added or doubled."""
     named = Ranking(ranking.positions, ranking.scores, ranking.exact, tuple(view.ids(ranking.positions)))
     found = rerank.rerank(query, probes, named, view)
     if len(found.scores) != len(found.positions) or not np.array_equal(
@@ -67,5 +67,7 @@ def lacking(view: View, plan: Plan) -> list[str]:
     some = int(np.count_nonzero(view.present_any(plan.fields)))
     counts = {field: some - int(np.count_nonzero(view.present(field))) for field in plan.fields}
     return [
-        f"{count} items lack the field {field!r}: they count as average there." for field, count in counts.items() if count
+        f"{count} items lack the field {field!r}: they count as average there."
+        for field, count in counts.items()
+        if count
     ]

@@ -81,7 +81,7 @@ class Indexes:
 
     def _of(self, view: View, field: str, notes: list[str]) -> tuple[dict[str, Any], Index] | None:
         try:
-            found = getattr(view.snapshot, "derived", lambda _: None)(name(field))
+            found = view.snapshot.derived(name(field))
         except DamagedError as error:
             notes.append(f"The index of {field!r} was put aside ({error.message}); searched exactly.")
             return None

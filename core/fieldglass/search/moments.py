@@ -90,7 +90,7 @@ def save_sums(sums: Sums, path: Path) -> None:
 
 def load_sums(snapshot: Snapshot, field: str) -> Sums | None:
     """The stored sums, or None where there are none, or they are of other positions or of another shape."""
-    found = getattr(snapshot, "derived", lambda _: None)(name(field))
+    found = snapshot.derived(name(field))
     if found is None:
         return None
     path, meta = found

@@ -86,11 +86,13 @@ class Plan:
     def only(self, query: int) -> Plan:
         """The plan of one of its queries."""
         one = slice(query, query + 1)
-        parts = (replace(part, vectors=part.vectors[one], mean=part.mean[one], std=part.std[one]) for part in self.parts)
-        return replace(self, parts=tuple(parts), count=1)
+        parts = tuple(
+            replace(part, vectors=part.vectors[one], mean=part.mean[one], std=part.std[one]) for part in self.parts
+        )
+        return replace(self, parts=parts, count=1)
 
     def combine(self, query: int, values: list[F64], present: list[Bitmap]) -> F64:
-        """Scores (m,) of one query from the scores (m,) of each part, the mean standing in where an item lacks a field."""
+        """Scores (m,) of one query from the scores (m,) of each part, means filled in where an item lacks a field."""
         if self.fusion.combine is None:
             return np.asarray(np.sum(values, axis=0), dtype=np.float64)
         scores = tuple(
