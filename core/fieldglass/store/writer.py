@@ -64,6 +64,7 @@ class Writer:
     def close(self) -> None:
         """Bring the write-ahead log into the catalogue and give the lock back."""
         try:
+            self._connection.execute("PRAGMA busy_timeout = 0")  # a reader of an older version keeps nobody waiting
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._connection.close()
