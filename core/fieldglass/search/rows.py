@@ -69,7 +69,7 @@ class SegmentRows:
                 parts.append(np.zeros((low - at, self.rows, self.dim), dtype=np.float32))
             parts.append(decode(self.field, np.asarray(segment.array)[low - segment.start : high - segment.start]))
             at = high
-        if at < stop:
+        if at < stop or not parts:
             parts.append(np.zeros((stop - at, self.rows, self.dim), dtype=np.float32))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
