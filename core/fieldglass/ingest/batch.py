@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fieldglass.encoders import encode
 from fieldglass.errors import FieldglassError, PluginError, WeightsMissingError
 from fieldglass.ingest.previews import thumbnail
-from fieldglass.ingest.stamps import Contents, stamp_of
+from fieldglass.ingest.stamps import Contents, bad_stamp, stamp_of
 from fieldglass.loaders.paths import OutsideError, inside
 from fieldglass.registry import registry
 from fieldglass.types import Item, Prepared, Problem, Sample
@@ -48,7 +48,8 @@ class Task:
     """An item to look into.
 
     `known` says that the collection has it, `hash` what it knows of its content. With `columns_only` its files
-    are known to be the same, and only the loader's metadata is new.
+    are known to be the same, and only the loader's metadata is new. `fill` is the position of an item
+    that is as it was but lacks the field.
     """
 
     item: Item
@@ -57,6 +58,7 @@ class Task:
     known: bool = False
     hash: str = ""
     columns_only: bool = False
+    fill: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Ready:
     content_hash: str
     metadata: Mapping[str, Any]
     thumb: bytes
-    vectors: Mapping[str, NDArray[np.float32] | None]
+    vectors: Mapping[str, NDArray[np.float32]]
     copied: bool = False
 
 
@@ -110,8 +112,8 @@ class Done:
 class Step:
     """Turns batches of tasks into what is committed. Safe to call from several threads.
 
-    `copies` looks up an item with the same content hash; `problem_stamp` marks the stamp of a bad
-    file with the options under which it was bad.
+    `copies` looks up an item with the same content hash; `setting` is that of `stamps.setting_of`.
+    `hide` is True for a private loader: no path leaves this class.
     """
 
     def __init__(
@@ -122,14 +124,14 @@ class Step:
         base: Path,
         encoder: Encoder,
         field_name: str,
+        setting: str,
         *,
         copies: Callable[[str], Copy | None] = lambda _: None,
-        problem_stamp: Callable[[str], str] = lambda stamp: stamp,
         encode_lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         self._loader, self._loader_name, self._root, self._base = loader, loader_name, root, base
         self._encoder, self._field = encoder, field_name
-        self._copies, self._problem_stamp = copies, problem_stamp
+        self._copies, self._setting = copies, setting
         self._contents = Contents(base)
         self._encode_lock = encode_lock or nullcontext()
         self.hide = bool(getattr(loader, "private", False))
@@ -265,7 +267,7 @@ class Step:
 
     def _bad(self, task: Task, problem: Problem) -> Failed:
         paths = () if self.hide else problem.paths
-        stamp = "" if problem.code in ("file-changed", "file-missing") else self._problem_stamp(task.stamp)
+        stamp = "" if problem.code in ("file-changed", "file-missing") else bad_stamp(task.stamp, self._setting)
         return Failed(replace(problem, subject=task.item.id, paths=paths), stamp)
 
     def _problem(self, task: Task, code: str, message: str) -> Failed:

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fieldglass import __version__
 from fieldglass.ingest.batch import Task
-from fieldglass.ingest.stamps import metadata_hash, stamp_of
+from fieldglass.ingest.stamps import bad_stamp, metadata_hash, stamp_of
 from fieldglass.store import Fault, Known, Source, Writer
 from fieldglass.types import Item, Problem
 
+if TYPE_CHECKING:
+    from fieldglass.types import Bitmap
+
 __all__ = ["Compared", "Comparison"]
 
-_REFUSES = "folder-unreadable"
+_PARTIAL = ("folder-unreadable", "loader-error")  # the scan has not seen everything
 
 
 @dataclass
@@ -29,18 +32,21 @@ class Compared:
 
 
 class Comparison:
-    """Compares chunks of one scan. `setting` is what a bad file was bad under: it is tried again under another."""
+    """Compares chunks of one scan.
 
-    def __init__(self, writer: Writer, source: Source, base: Path, setting: str, *, rehash: bool) -> None:
+    `setting` is that of `stamps.setting_of`. `lacking` is True at
+    the positions of items without the field.
+    """
+
+    def __init__(
+        self, writer: Writer, source: Source, base: Path, setting: str, lacking: Bitmap, *, rehash: bool
+    ) -> None:
         self._writer, self._source, self._base, self._rehash = writer, source, str(base), rehash
-        self._setting = blake2b(f"{__version__} {setting}".encode(), digest_size=4).hexdigest()
+        self._lacking = lacking
+        self._setting = setting
         self._scan = writer.begin_scan()
         self.seen = 0
         self.partial = ""
-
-    def problem_stamp(self, stamp: str) -> str:
-        """The stamp of a bad file."""
-        return f"{stamp} !{self._setting}"
 
     def __call__(self, chunk: Sequence[Item | Problem]) -> Compared:
         """Sort a chunk of a scan into what is new, changed, unchanged and bad."""
@@ -69,20 +75,23 @@ class Comparison:
         of_metadata = metadata_hash(item)
         if known is None:
             result.tasks.append(Task(item, stamp, of_metadata))
-        elif known.stamp == self.problem_stamp(stamp) and not self._rehash:
+        elif known.stamp == bad_stamp(stamp, self._setting) and not self._rehash:
             result.problems += 1
         elif known.position is None:
             result.tasks.append(Task(item, stamp, of_metadata))
         elif known.stamp != stamp or self._rehash:
-            result.tasks.append(Task(item, stamp, of_metadata, True, known.content_hash))
+            # without a stamp its vectors are lost, and the content alone does not bring them back
+            result.tasks.append(Task(item, stamp, of_metadata, True, known.content_hash if known.stamp else ""))
         elif known.metadata_hash != of_metadata:
             result.tasks.append(Task(item, stamp, of_metadata, True, known.content_hash, columns_only=True))
+        elif known.position < len(self._lacking) and self._lacking[known.position]:
+            result.tasks.append(Task(item, stamp, of_metadata, True, fill=known.position))
         else:
             result.unchanged += 1
 
     def _bad(self, problem: Problem, id: str, known: Known | None, result: Compared) -> None:
-        if problem.code == _REFUSES:
-            self.partial = problem.subject
+        if problem.code in _PARTIAL:
+            self.partial = f"{problem.subject!r}: {problem.message}"
         if problem.severity == "error":
             result.problems += 1
         # What the scan itself says costs nothing to find again: the journal needs it once.
@@ -93,7 +102,7 @@ class Comparison:
     def prune(self) -> tuple[int, str]:
         """Remove the items that this scan did not find: how many, and why it did not, if so."""
         if self.partial:
-            return 0, f"Nothing was removed, since the folder {self.partial!r} could not be listed."
+            return 0, f"Nothing was removed, since the scan is not whole: {self.partial}"
         if not self.seen:
             return 0, f"Nothing was removed, since nothing at all was found in {self._source.root}: is the drive there?"
         return self._writer.prune(self._source, self._scan), ""

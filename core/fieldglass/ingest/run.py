@@ -17,14 +17,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fieldglass.errors import UsageError
+from fieldglass.errors import FieldglassError, UsageError
 from fieldglass.ingest.batch import Done, Failed, Ready, Same, Step, Task, encode_lock, on_gpu
 from fieldglass.ingest.compare import Comparison
 from fieldglass.ingest.copies import Copies
+from fieldglass.ingest.entries import entry_of, fault_of
 from fieldglass.ingest.making import cores, field_of, make_loader, source_name, source_root
 from fieldglass.ingest.progress import Progress, Rate, Report
+from fieldglass.ingest.stamps import setting_of
 from fieldglass.loaders.paths import base_of
 from fieldglass.store import Entry, Fault, Source, Store, Writer
 from fieldglass.types import Item, Problem
@@ -32,7 +35,8 @@ from fieldglass.types import Item, Problem
 if TYPE_CHECKING:
     import os
 
-    from fieldglass.interfaces import Encoder
+    from fieldglass.interfaces import Encoder, Loader
+    from fieldglass.types import F32, Bitmap
 
 __all__ = ["COMMIT_ROWS", "COMMIT_SECONDS", "ingest"]
 
@@ -84,11 +88,11 @@ def ingest(
     made = make_loader(loader, options, encoder)
     started = time.monotonic()
     with store.writer("index") as writer, ExitStack() as stack:
-        known = store.snapshot().sources
-        source = writer.add_source(name or source_name(root, known), root, loader, options)
+        source = writer.add_source(name or source_name(root, store.snapshot().sources), root, loader, options)
         writer.add_field(field_of(field, encoder, encoder_name or encoder.name, encoder_options or {}))
         base = base_of(made, root)
-        comparison = Comparison(writer, source, base, f"{loader} {sorted(options.items())}", rehash=rehash)
+        setting = setting_of(loader, options)
+        comparison = Comparison(writer, source, base, setting, _lacking(store, field), rehash=rehash)
         copies = stack.enter_context(closing(Copies(store, source)))
         step = Step(
             made,
@@ -97,29 +101,33 @@ def ingest(
             base,
             encoder,
             field,
+            setting,
             copies=copies,
-            problem_stamp=comparison.problem_stamp,
             encode_lock=encode_lock(encoder),
         )
-        run = _Run(writer, source, comparison, step, batch, progress, stop or threading.Event())
-        run.drive(_first_items(made.scan(root), limit), workers or (cores() + (4 if on_gpu(encoder) else 0)))
+        run = _Run(writer, source, field, comparison, step, batch, progress, stop or threading.Event())
+        run.drive(_found(made, loader, root, limit), workers or (cores() + (4 if on_gpu(encoder) else 0)))
         report = run.finish(prune)
     if not report.interrupted:
         _derive(store, report)
     return replace(report, seconds=time.monotonic() - started)
 
 
-def _first_items(found: Iterator[Item | Problem], limit: int | None) -> Iterator[Item | Problem]:
-    """What a scan finds, up to so many items."""
-    if limit is None:
-        yield from found
-        return
+def _found(made: Loader, name: str, root: Path, limit: int | None) -> Iterator[Item | Problem]:
+    """What a scan finds, up to so many items; an exception of the loader ends it as a problem."""
     left = limit
-    for each in found:
-        left -= isinstance(each, Item)
-        yield each
-        if left == 0:
-            return
+    try:
+        for each in made.scan(root):
+            yield each
+            if left is not None and isinstance(each, Item):
+                left -= 1
+                if left == 0:
+                    return
+    except FieldglassError:
+        raise
+    except Exception as error:
+        said = type(error).__name__ if getattr(made, "private", False) else f"{type(error).__name__}: {error}"
+        yield Problem(f"scan of {name}", "loader-error", f"{name!r} ended its scan with {said}.")
 
 
 class _Run:
@@ -129,19 +137,22 @@ class _Run:
         self,
         writer: Writer,
         source: Source,
+        field: str,
         comparison: Comparison,
         step: Step,
         batch: int,
         progress: Callable[[Progress], None] | None,
         stop: threading.Event,
     ) -> None:
-        self._writer, self._source, self._comparison, self._step = writer, source, comparison, step
+        self._writer, self._source, self._field = writer, source, field
+        self._comparison, self._step = comparison, step
         self._batch, self._progress, self._stop = batch, progress, stop
         self._backlog: deque[Task] = deque()
         self._flying: deque[tuple[Future[Done], int]] = deque()
         self._entries: list[Entry] = []
         self._faults: list[Fault] = []
         self._touched: list[tuple[str, Mapping[str, Any], str, str]] = []
+        self._fills: list[tuple[int, F32]] = []
         self._rate = Rate()
         self._started = self._told = self._committed_at = time.monotonic()
         self._scanned = False
@@ -239,8 +250,11 @@ class _Run:
 
     def _take(self, done: Done) -> None:
         for outcome in done.items:
-            if isinstance(outcome, Ready):
-                self._entries.append(self._entry(outcome))
+            if isinstance(outcome, Ready) and outcome.task.fill is not None:
+                self._fills.append((outcome.task.fill, outcome.vectors[self._field]))
+                self.changed += 1
+            elif isinstance(outcome, Ready):
+                self._entries.append(entry_of(outcome, self._source, hide=self._step.hide))
                 self.changed += outcome.task.known
                 self.new += not outcome.task.known
             elif isinstance(outcome, Same):
@@ -252,26 +266,13 @@ class _Run:
                 self.unchanged += not task.columns_only
             else:
                 self.problems += 1
-                self._faults.append(self._fault(outcome))
-        self._faults.extend(map(self._fault, done.warnings))
+                self._faults.append(fault_of(outcome, self._source))
+        self._faults.extend(fault_of(each, self._source) for each in done.warnings)
         self._rate.add(len(done.items))
-
-    def _entry(self, ready: Ready) -> Entry:
-        task = ready.task
-        item = replace(task.item, id=self._source.collection_id(task.item.id))
-        if self._step.hide:
-            item = replace(item, paths=())
-        return Entry(
-            item, task.stamp, ready.content_hash, ready.metadata, task.metadata_hash, ready.thumb, ready.vectors
-        )
-
-    def _fault(self, failed: Failed) -> Fault:
-        subject = self._source.collection_id(failed.problem.subject)
-        return Fault(replace(failed.problem, subject=subject), failed.stamp)
 
     def _tick(self) -> None:
         waited = time.monotonic() - self._committed_at
-        held = len(self._entries) + len(self._faults) + len(self._touched)
+        held = len(self._entries) + len(self._faults) + len(self._touched) + len(self._fills)
         if held >= COMMIT_ROWS or (held and waited >= COMMIT_SECONDS):
             self._commit()
         self._tell()
@@ -287,7 +288,9 @@ class _Run:
             self.new -= taken  # ids that another source already has
             self.problems += taken
             self.committed += len(entries) - taken
-        self._entries, self._faults, self._touched = [], [], []
+        if self._fills:
+            self.committed += self._writer.fill(self._field, self._fills)
+        self._entries, self._faults, self._touched, self._fills = [], [], [], []
         self._committed_at = time.monotonic()
         self._tell(force=True)
 
@@ -321,6 +324,12 @@ class _Run:
                 now - self._started,
             )
         )
+
+
+def _lacking(store: Store, field: str) -> Bitmap:
+    """(size,) bool, True at live items without the field."""
+    snapshot = store.snapshot()
+    return snapshot.alive & ~snapshot.present(field)
 
 
 def _derive(store: Store, report: Report) -> None:

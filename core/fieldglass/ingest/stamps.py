@@ -16,10 +16,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from fieldglass import __version__
 from fieldglass.loaders.paths import inside, local, open_regular
 from fieldglass.types import Item
 
-__all__ = ["Contents", "metadata_hash", "stamp_of"]
+__all__ = ["Contents", "bad_stamp", "metadata_hash", "setting_of", "stamp_of"]
 
 _CHUNK = 1 << 20
 
@@ -40,6 +41,16 @@ def stamp_of(item: Item, base: str) -> str:
 def metadata_hash(item: Item) -> str:
     """The hash of what the loader says of an item."""
     return _digest(_canonical([item.metadata, item.groups]))
+
+
+def setting_of(loader: str, options: Mapping[str, Any]) -> str:
+    """What a bad file was bad under: it is tried again under another loader, option or version."""
+    return _digest(_canonical([__version__, loader, options]))[:8]
+
+
+def bad_stamp(stamp: str, setting: str) -> str:
+    """The stamp of a bad file in the journal."""
+    return f"{stamp} !{setting}"
 
 
 class Contents:
