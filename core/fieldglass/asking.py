@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldglass.errors import QueryError
 from fieldglass.loaders.paths import base_of, portable
-from fieldglass.options import options_of
 from fieldglass.registry import registry
 from fieldglass.result import Asked, Picture
 from fieldglass.types import Query, QueryImage, QueryText
 
 if TYPE_CHECKING:
+    from fieldglass.interfaces import Encoder
     from fieldglass.query_pictures import PictureReader
     from fieldglass.store import Snapshot
 
@@ -45,7 +45,7 @@ def ask(
     exclude_group: str | None,
     exclude_self: bool,
     history: tuple[Query, ...],
-    pixels: int,
+    encoder: Callable[[], Encoder],
     item: str | None,
     id: str,
 ) -> Question:
@@ -56,7 +56,7 @@ def ask(
     reader: PictureReader | None = None
     for given, role in pictures:
         for thing in _several(given):
-            reader = reader or _reader(snapshot, pixels)
+            reader = reader or _reader(snapshot, encoder())
             image, picture = reader.read(thing, role=role, item=item)
             images.append(image)
             shown.append(picture)
@@ -94,17 +94,16 @@ def _several(given: Any) -> list[Any]:
     return list(given) if isinstance(given, (list, tuple, set, frozenset)) else [given]
 
 
-def _reader(snapshot: Snapshot, pixels: int) -> PictureReader:
-    """Reads as the collection's first source does; a table's pictures are read by its own loader of files."""
+def _reader(snapshot: Snapshot, encoder: Encoder) -> PictureReader:
+    """Reads as the collection's first source does, to the same pixels; the pictures of a table as files."""
+    from fieldglass.ingest import make_loader
     from fieldglass.query_pictures import PictureReader
 
     source = next(iter(snapshot.sources.values()), None)
-    name, options = (source.loader, dict(source.options)) if source else ("files", {})
-    if name == "table":
-        name, options = "files", {}
-    if pixels and "pixels" in options_of(registry().factory("loaders", name)):
-        options.setdefault("pixels", pixels)
-    return PictureReader(registry().create("loaders", name, options))
+    name, options = (source.loader, source.options) if source else ("files", {})
+    if name in ("files", "table"):
+        name, options = "files", {key: options[key] for key in ("max_pixels", "pixels") if key in options}
+    return PictureReader(make_loader(name, options, encoder))
 
 
 def _position(snapshot: Snapshot, id: str) -> int:

@@ -7,6 +7,7 @@ for hit in c.search(image="beach.jpg", text="a dog", where="year >= 2019", k=10)
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
     from fieldglass.ingest import Progress, Report
     from fieldglass.interfaces import Composer, Encoder
     from fieldglass.search import Engine, Explanation, Outcome
-    from fieldglass.store import Field, Finding, JournalRow
+    from fieldglass.store import Committed, Field, Finding, JournalRow
     from fieldglass.types import Query
 
-__all__ = ["Collection", "create", "open"]
+__all__ = ["Collection", "create", "import_", "open"]
 
 
 def open(path: str | os.PathLike[str], *, field: str = "image") -> Collection:
@@ -55,6 +56,13 @@ def create(
     with store.writer("create") as writer:
         writer.add_field(field_of(field, made, encoder, options or {}))
     return Collection(store, field=field, encoder=made)
+
+
+def import_(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> Collection:
+    """A new collection at `path` of what `Collection.export` wrote; the vectors are the same to the last bit."""
+    from fieldglass.store import import_ as read
+
+    return Collection(read(Path(folder).expanduser(), Path(path).expanduser()))
 
 
 class Collection:
@@ -86,7 +94,7 @@ class Collection:
         if self._encoder is None:
             field = self.field
             encoder = registry().create("encoders", field.encoder, field.options)
-            self._check(field, field.encoder, encoder)
+            self._check(field, field.encoder, encoder, {})
             self._encoder = encoder
         return self._encoder
 
@@ -94,14 +102,14 @@ class Collection:
         """FingerprintError unless this encoder with these options made the vectors."""
         field = self.field
         made = registry().create("encoders", encoder, options)
-        self._check(field, encoder, made)
+        self._check(field, encoder, made, options or {})
         self._encoder = made
 
-    def _check(self, field: Field, name: str, encoder: Encoder) -> None:
+    def _check(self, field: Field, name: str, encoder: Encoder, given: Mapping[str, Any]) -> None:
         if encoder.fingerprint == field.fingerprint:
             return
-        roots = " ".join(str(source.root) for source in self.store.snapshot().sources.values()) or "SOURCE"
-        options = "".join(f" --set {key}={value}" for key, value in getattr(encoder, "options", {}).items())
+        roots = " ".join(shlex.quote(str(source.root)) for source in self.store.snapshot().sources.values()) or "SOURCE"
+        options = "".join(f" --set {key}={shlex.quote(str(value))}" for key, value in given.items())
         raise FingerprintError(
             f"The vectors of {self.path} were made by {field.encoder} ({field.fingerprint}); "
             f"{name} is now {encoder.fingerprint}.",
@@ -142,7 +150,7 @@ class Collection:
             exclude_group=exclude_group,
             exclude_self=exclude_self,
             history=tuple(history),
-            pixels=getattr(self.encoder, "pixels", 0) if image is not None or not_image is not None else 0,
+            encoder=lambda: self.encoder,
             item=item,
             id=id,
         )
@@ -347,25 +355,43 @@ class Collection:
             stop=stop,
         )
 
-    def build(self, kind: str = "auto", *, recall: float = 0.95, progress: Callable[..., None] | None = None) -> None:
-        """Bring moments and index up to date; above 100 000 items `auto` trains an IVF index."""
+    def build(
+        self, kind: str = "auto", *, recall: float = 0.95, progress: Callable[[str], None] | None = None
+    ) -> list[str]:
+        """Bring moments and index up to date; above 100 000 items `auto` trains an IVF index. The files written."""
         from fieldglass.search import build
 
-        build(self.store, kind=kind, recall=recall, progress=progress)
+        return build(self.store, kind=kind, recall=recall, progress=progress)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove items by id; how many there were. Their space comes back by `compact`."""
         with self.store.writer("delete") as writer:
             return writer.delete(list(ids))
 
-    def compact(self) -> None:
-        """Give the space of removed items back."""
+    def compact(self) -> int:
+        """Give the space of removed items back; how many were dropped for good."""
         with self.store.writer("compact") as writer:
-            writer.compact()
+            return writer.compact()
 
     def verify(self) -> Iterator[Finding]:
         """Read everything; one finding per damaged, missing or surplus file."""
         return self.store.verify()
+
+    def repair(self) -> int:
+        """Drop damaged segments; how many items the next `index` encodes again for that."""
+        with self.store.writer("repair") as writer:
+            return writer.repair()
+
+    def adopt(self) -> Committed:
+        """Commit what workers elsewhere have left in `incoming/`."""
+        with self.store.writer("adopt") as writer:
+            return writer.adopt_incoming()
+
+    def export(self, folder: str | os.PathLike[str], *, csv: bool = False) -> int:
+        """Write vectors as npy and items as Parquet into an empty folder; how many items."""
+        from fieldglass.store import export
+
+        return export(self.store, Path(folder).expanduser(), csv=csv)
 
     def annotate(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
         """Add or replace metadata columns by id; how many items were found."""
@@ -380,8 +406,21 @@ class Collection:
     # Looking
 
     def info(self) -> dict[str, Any]:
-        """Counts, sizes and versions; JSON-able."""
-        return self.store.snapshot().info()
+        """Items, encoder, dim, segments, index, problems, bytes and more; JSON-able."""
+        from fieldglass.search.indexed import name
+
+        snapshot = self.store.snapshot()
+        found = snapshot.info()
+        field = snapshot.fields.get(self._field)
+        index = snapshot.derived(name(self._field))
+        return {
+            "items": found.pop("items"),
+            "encoder": field.encoder if field else None,
+            "dim": field.dim if field else None,
+            "segments": found.pop("segments"),
+            "index": index[1]["kind"] if index else "exact",
+            **found,
+        }
 
     def problems(self) -> Sequence[JournalRow]:
         """What could not be taken, and why."""

@@ -94,12 +94,13 @@ def _sample(thing: Any) -> Sample:
     array = np.asarray(thing)
     if array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1:
         array = (array * 255).round().astype(np.uint8)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    if array.dtype != np.uint8 or not shaped or 0 in array.shape:
         raise QueryError(
             f"A picture is a path, bytes, a PIL image or a uint8 array, not {type(thing).__name__} "
             f"of {array.dtype} {array.shape}."
         )
-    return _sample(Image.fromarray(array.squeeze()))
+    return _sample(Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array))
 
 
 def _on_white(picture: Any) -> Any:

@@ -62,6 +62,12 @@ class Hit:
         loader = registry().create("loaders", source.loader, source.options)
         return base_of(loader, source.root) / local(item.paths[0])
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """The metadata columns that say more than the id does: without its own folder and file name."""
+        folder, _, name = self.id.rpartition("/")
+        return {column: value for column, value in self.metadata.items() if value not in ("", name, folder)}
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return {

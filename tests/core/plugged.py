@@ -10,6 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from fieldglass.registry import registry
+
 HERE = Path(__file__).parent
 
 HOOKS = """
@@ -68,3 +74,29 @@ def run(
         timeout=300,
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **environment},
     )
+
+
+@pytest.fixture
+def site(tmp_path_factory, monkeypatch):
+    """The plugin of this module in this process too; the path for `run`."""
+    folder = tinyplug(tmp_path_factory.mktemp("site"))
+    monkeypatch.syspath_prepend(str(folder))
+    registry.cache_clear()
+    yield folder
+    registry.cache_clear()
+
+
+COLOURS = {
+    "red": (220, 20, 20), "green": (20, 200, 40), "blue": (20, 40, 220),
+    "dark": (15, 15, 15), "bright": (250, 250, 250), "pink": (240, 120, 150),
+}  # fmt: skip
+
+
+def paint(folder: Path, **names: str) -> Path:
+    """Pictures of one colour each, with a little noise: {file name: colour}; all of `COLOURS` without names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(7)
+    for name, colour in (names or {colour: colour for colour in COLOURS}).items():
+        pixels = np.clip(COLOURS[colour] + noise.integers(-9, 10, (48, 64, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / (name if "." in name else f"{name}.png"))
+    return folder

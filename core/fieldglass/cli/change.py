@@ -74,7 +74,7 @@ def rm(collection: Path, ids: tuple[str, ...], where: str | None, yes: bool) -> 
     with fieldglass.open(collection) as opened:
         wanted = list(ids)
         if ids == ("-",):
-            wanted = [line for line in click.get_text_stream("stdin").read().splitlines() if line]
+            wanted = [line for line in sys.stdin.read().splitlines() if line]
         if where is not None:
             snapshot = opened.store.snapshot()
             wanted += snapshot.ids(snapshot.select(where))

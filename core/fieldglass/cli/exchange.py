@@ -12,18 +12,21 @@ __all__ = ["export", "import_"]
 @click.command(short_help="Write vectors and metadata as npy and Parquet.")
 @click.argument("collection", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
-def export(collection: Path, folder: Path) -> None:
+@click.option("--csv", is_flag=True, help="A table for spreadsheets besides.")
+def export(collection: Path, folder: Path, csv: bool) -> None:
     """Write the vectors as npy and the metadata as Parquet (GeoParquet where there is lat and lon).
+
+    FOLDER must be new or empty.
 
     \b
     Examples:
       fieldglass export holiday.collection holiday-export
+      fieldglass export shop.collection shop-export --csv
     """
     import fieldglass
 
     with fieldglass.open(collection) as opened:
-        opened.export(folder)
-        count = len(opened)
+        count = opened.export(folder, csv=csv)
     click.echo(f"exported {count} items to {folder}")
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from fieldglass.cli.lazy import INTERRUPTED, JOURNALLED
 from fieldglass.errors import UsageError
-
-if TYPE_CHECKING:
-    from fieldglass.collection import Collection
 
 __all__ = ["index"]
 
@@ -78,14 +75,9 @@ def index(
             if meter.stop.is_set():
                 break
         if not meter.stop.is_set():
-            _build(target, meter)
+            target.build(progress=meter.say)
     click.echo(meter.line())
     _end(collection, meter.problems, meter.stop.is_set())
-
-
-def _build(target: Collection, meter: Any) -> None:
-    meter.say("building the index")
-    target.build()
 
 
 def _end(collection: Path, problems: int, stopped: bool) -> None:

@@ -51,31 +51,36 @@ def compact(collection: Path) -> None:
 
     with fieldglass.open(collection) as opened:
         before = opened.info()["bytes"]
-        opened.compact()
+        dropped = opened.compact()
         opened.build()
         after = opened.info()["bytes"]
-    click.echo(f"compacted: {bytes_text(before)} before, {bytes_text(after)} now")
+    click.echo(f"compacted: {dropped} removed items dropped, {bytes_text(before)} before, {bytes_text(after)} now")
 
 
 @click.command(short_help="Read everything and compare checksums.")
 @_COLLECTION
+@click.option("--repair", is_flag=True, help="Drop what is damaged, so that the next index encodes it again.")
 @format_option
-def verify(collection: Path, form: str) -> None:
+def verify(collection: Path, repair: bool, form: str) -> None:
     """Read every byte and compare it with its checksum; exits with 1 where something is damaged.
 
     \b
     Examples:
       fieldglass verify holiday.collection
+      fieldglass verify holiday.collection --repair && fieldglass index holiday --to holiday.collection
     """
     import fieldglass
 
     with fieldglass.open(collection) as opened:
-        rows = [{"file": str(each.file), "what": each.what, "next": each.next} for each in opened.verify()]
+        rows = [{"file": each.file, "what": each.what, "next": each.next} for each in opened.verify()]
+        again = opened.repair() if repair and rows else 0
     if form == "json":
         echo_json(rows)
     elif rows:
         echo_table(["file", "what", "next"], (list(row.values()) for row in rows))
     else:
         click.echo(f"{collection}: everything is whole")
-    if rows:
+    if repair and rows:
+        click.echo(f"repaired: the next index encodes {again} items again", err=True)
+    elif rows:
         click.get_current_context().exit(1)

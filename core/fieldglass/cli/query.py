@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -115,14 +116,14 @@ def place_of(text: str | None) -> tuple[float, float] | None:
 def _picture(given: str) -> str | bytes:
     if given != "-":
         return given
-    data = click.get_binary_stream("stdin").read()
+    data = sys.stdin.buffer.read()
     if not data:
         raise QueryError("Standard input is empty.", hint="Pipe a picture in, or give --image FILE.")
     return data
 
 
 def _text(given: str) -> str:
-    text = click.get_text_stream("stdin").read() if given == "-" else given
+    text = sys.stdin.read() if given == "-" else given
     if not text.strip():
         raise QueryError("The sentence is empty.")
     return text.strip()
@@ -132,7 +133,7 @@ def _ids(path: Path | None) -> list[str] | None:
     if path is None:
         return None
     if str(path) == "-":
-        return [line for line in click.get_text_stream("stdin").read().splitlines() if line]
+        return [line for line in sys.stdin.read().splitlines() if line]
     if not path.is_file():
         raise UsageError(f"There is no file {str(path)!r} of ids.")
     return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line]

@@ -99,9 +99,10 @@ def _page_file(collection: Path) -> Path:
 def _table(result: SearchResult) -> None:
     from fieldglass.cli.output import echo_table
 
-    names = list(dict.fromkeys(name for hit in result for name in hit.metadata))
-    if sys.stdout.isatty():
-        names = names[:4]  # as many as a terminal has room for; JSON and HTML have all
+    if sys.stdout.isatty():  # as many columns as a terminal has room for; a pipe, JSON and HTML get all
+        names = list(dict.fromkeys(name for hit in result for name in hit.details))[:4]
+    else:
+        names = list(dict.fromkeys(name for hit in result for name in hit.metadata))
     echo_table(
         ["rank", "score", "id", *names],
         ([hit.rank, f"{hit.score:.4f}", hit.id, *(hit.metadata.get(name) for name in names)] for hit in result),

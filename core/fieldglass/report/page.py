@@ -129,7 +129,7 @@ def _cards(hits: Sequence[Hit]) -> Iterator[str]:
             f'<span class="score"><svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
             f'<rect class="rail" width="100" height="4"/><rect class="bar" width="{100 * share:.1f}" height="4"/></svg>'
             f'<data value="{hit.score!r}">{hit.score:.3f}</data></span>'
-            f"{_metadata(hit.metadata)}</figcaption></figure></li>"
+            f"{_metadata(hit.details)}</figcaption></figure></li>"
         )
 
 
