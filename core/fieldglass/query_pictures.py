@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,43 +32,51 @@ class PictureReader:
 
         `item` names the one to take where a file holds several (a multi-frame study, a tiled scene).
         """
+        found, name = None, "picture"
         if isinstance(thing, (str, os.PathLike)):
             found, sample = self._file(Path(thing).expanduser(), item)
             name = Path(thing).name
+        elif isinstance(thing, (bytes, bytearray, memoryview)):
+            found, sample = self._bytes(thing, item)
         else:
-            found, sample = None, _sample(thing)
-            name = "picture"
+            sample = _sample(thing)
         preview = thumbnail(self.loader.preview(sample))
         return QueryImage(item=found, sample=sample, role=role), Picture(name, role, preview)
+
+    def _bytes(self, data: bytes | bytearray | memoryview, wanted: str | None) -> tuple[Item, Sample]:
+        """Through a file, since that is what loaders read."""
+        with tempfile.TemporaryDirectory(prefix="fieldglass-") as folder:
+            path = Path(folder) / "bytes"
+            path.write_bytes(data)
+            return self._file(path, wanted)
 
     def _file(self, path: Path, wanted: str | None) -> tuple[Item, Sample]:
         if path.is_dir() or not path.exists():
             raise QueryError(f"There is no picture {str(path)!r}.")
         root = path.resolve()
-        item = _only(self.loader.scan(root), path, wanted)
-        for answer in self.loader.read([item], root):
-            if isinstance(answer, Problem):
-                raise QueryError(f"The picture {str(path)!r} cannot be read: {answer.message}")
-            return item, answer
-        raise QueryError(f"The picture {str(path)!r} cannot be read.")
+        item = _only(self.loader.scan(root), path.name, wanted)
+        answer = next(iter(self.loader.read([item], root)))
+        if isinstance(answer, Problem):
+            raise QueryError(f"The picture {path.name!r} cannot be read: {answer.message}")
+        return item, answer
 
 
-def _only(found: Iterator[Item | Problem], path: Path, wanted: str | None) -> Item:
+def _only(found: Iterator[Item | Problem], name: str, wanted: str | None) -> Item:
     answers = list(found)
     items = [each for each in answers if isinstance(each, Item)]
     if wanted is not None:
         chosen = [each for each in items if each.id == wanted or each.id.endswith(wanted)]
         if len(chosen) == 1:
             return chosen[0]
-        raise QueryError(f"{str(path)!r} has no item {wanted!r}.", hint=_listed(items))
+        raise QueryError(f"{name!r} has no item {wanted!r}.", hint=_listed(items))
     if len(items) > 1:
-        raise QueryError(f"{str(path)!r} holds {len(items)} items.", hint=f"Name one by --item. {_listed(items)}")
+        raise QueryError(f"{name!r} holds {len(items)} items.", hint=f"Name one by --item. {_listed(items)}")
     if items:
         return items[0]
     for each in answers:
         if isinstance(each, Problem):
-            raise QueryError(f"The picture {str(path)!r} cannot be read: {each.message}")
-    return Item(portable(path.name), (portable(path.name),))  # passed over by its name; its content decides
+            raise QueryError(f"The picture {name!r} cannot be read: {each.message}")
+    return Item(portable(name), (portable(name),))  # passed over by its name; its content decides
 
 
 def _listed(items: list[Item]) -> str:
@@ -80,13 +88,6 @@ def _sample(thing: Any) -> Sample:
     import numpy as np
     from PIL import Image, ImageOps
 
-    from fieldglass.loaders.picture import PictureError, decode
-
-    if isinstance(thing, (bytes, bytearray, memoryview)):
-        try:
-            return Sample("image", decode(io.BytesIO(bytes(thing))))
-        except PictureError as error:
-            raise QueryError(f"These bytes are not a picture that can be read: {error}") from error
     if isinstance(thing, Image.Image):
         upright = ImageOps.exif_transpose(thing)
         flat = _on_white(upright) if upright.has_transparency_data else upright.convert("RGB")
