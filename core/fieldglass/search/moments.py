@@ -105,10 +105,16 @@ def load_sums(snapshot: Snapshot, field: str) -> Sums | None:
 
 def stamp(snapshot: Snapshot, field: str, covered: int) -> dict[str, Any]:
     """What a derived file is good for: these positions of this field's vectors."""
-    return {"epoch": snapshot.epoch, "covered": covered, "fingerprint": snapshot.fields[field].fingerprint}
+    return {**_same(snapshot, field), "covered": covered}
 
 
 def stamped(snapshot: Snapshot, field: str, meta: dict[str, Any]) -> bool:
     """Whether a derived file still speaks of the rows of this snapshot."""
-    same = meta.get("epoch") == snapshot.epoch and meta.get("fingerprint") == snapshot.fields[field].fingerprint
+    same = all(meta.get(name) == value for name, value in _same(snapshot, field).items())
     return same and int(meta.get("covered", -1)) <= snapshot.size
+
+
+def _same(snapshot: Snapshot, field: str) -> dict[str, Any]:
+    """What must not change: positions, the encoder, and vectors at old positions (`Writer.fill`)."""
+    fingerprint = snapshot.fields[field].fingerprint
+    return {"epoch": snapshot.epoch, "fingerprint": fingerprint, "revision": snapshot.revisions[field]}

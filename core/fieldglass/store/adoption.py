@@ -116,6 +116,12 @@ def touch_state(connection: sqlite3.Connection, *, data: bool = False, grow: int
     )
 
 
+def revise(connection: sqlite3.Connection, field: str) -> None:
+    """Inside a transaction: vectors at positions that existed before have changed."""
+    connection.execute("UPDATE field SET revision = revision + 1 WHERE name = ?", (field,))
+    touch_state(connection, data=True)
+
+
 def kill(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
     """Delete items; their positions are dead until a compaction. How many there were."""
     gone = 0

@@ -22,6 +22,7 @@ __all__ = ["Row", "fill_files", "gathered"]
 
 Row = tuple[int, "F32"]  # position, (rows, dim)
 _BYTES = 64 << 20  # of vectors gathered into one transaction
+_SPREAD, _ROOM = 16, 4096  # a file may be as many times longer than its rows, and so much more
 
 
 def gathered(field: Field, rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -47,6 +48,8 @@ def fill_files(
     replaced: list[Segment] = []
     free = list(batch)
     for segment in segments:
+        if segment.stop <= batch[0][0] or segment.start > batch[-1][0]:
+            continue
         inside = [row for row in free if segment.start <= row[0] < segment.stop]
         if inside:
             free = [row for row in free if not segment.start <= row[0] < segment.stop]
@@ -59,11 +62,12 @@ def fill_files(
 
 
 def _runs(rows: Sequence[Row], segments: Sequence[Segment]) -> Iterator[list[Row]]:
-    """Rows between two segments make one file; its gaps are marked as lacking the field."""
+    """Rows between two segments make one file, unless they lie too far apart; gaps in it lack the field."""
     starts = [segment.start for segment in segments]
     run: list[Row] = []
     for row in rows:
-        if run and np.searchsorted(starts, row[0]) != np.searchsorted(starts, run[-1][0]):
+        apart = bool(run) and row[0] - run[0][0] > _SPREAD * len(run) + _ROOM
+        if run and (apart or np.searchsorted(starts, row[0]) != np.searchsorted(starts, run[-1][0])):
             yield run
             run = []
         run.append(row)

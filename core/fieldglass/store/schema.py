@@ -24,7 +24,7 @@ CREATE TABLE source (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, root TE
                      loader TEXT NOT NULL, options TEXT NOT NULL);
 CREATE TABLE field (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, encoder TEXT NOT NULL, options TEXT NOT NULL,
                     fingerprint TEXT NOT NULL, dim INTEGER NOT NULL, rows INTEGER NOT NULL, dtype TEXT NOT NULL,
-                    reduce TEXT NOT NULL, origin TEXT NOT NULL);
+                    reduce TEXT NOT NULL, origin TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE column (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, type TEXT NOT NULL, grouped INTEGER NOT NULL,
                      sql TEXT NOT NULL, annotated INTEGER NOT NULL);
 CREATE TABLE item (position INTEGER PRIMARY KEY, id TEXT NOT NULL, source INTEGER NOT NULL, path TEXT, more TEXT,

@@ -37,7 +37,8 @@ class Snapshot:
     """Everything of one version of the catalogue. Safe in threads.
 
     `version` grows with every commit, `data_version` when vectors or positions change, `epoch` when a
-    compaction gives new positions. `size` is the highest position + 1, `count` the number of live items.
+    compaction gives new positions. `revisions` has a number for each field that grows when vectors at
+    positions that were there before change (`Writer.fill`). `size` is the highest position + 1, `count` the number of live items.
     """
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, lease: Lease, files: FileCache) -> None:
@@ -57,6 +58,7 @@ class Snapshot:
         self.properties: Mapping[str, str] = dict(connection.execute("SELECT name, value FROM property ORDER BY name"))
         self.fields: Mapping[str, Field] = read_fields(connection)
         self.sources: Mapping[str, Source] = read_sources(connection)
+        self.revisions: Mapping[str, int] = dict(connection.execute("SELECT name, revision FROM field"))
         self._by_key = {source.key: source for source in self.sources.values()}
         self._columns = read_columns(connection)
         self.columns: Mapping[str, Column] = {name: column for name, (_, column) in self._columns.items()}

@@ -14,7 +14,7 @@ import numpy as np
 
 from fieldglass.errors import FieldglassError, UnknownNameError, UsageError
 from fieldglass.store import journal
-from fieldglass.store.adoption import Rows, adopt, insert_segments, kill, touch_state
+from fieldglass.store.adoption import Rows, adopt, insert_segments, kill, revise, touch_state
 from fieldglass.store.bulk import append_blocks
 from fieldglass.store.catalogue import connect_writer, disk_errors, transaction
 from fieldglass.store.columns import Columns
@@ -178,7 +178,7 @@ class Writer:
                 replace_segments(self._connection, [(field, each) for each in replaced])
                 insert_segments(self._connection, 0, rows)
                 self._took(number, len(rows))
-                touch_state(self._connection, data=True)
+                revise(self._connection, field)
             written += len(batch)
         self._remove_retired()
         return written
@@ -249,7 +249,8 @@ class Writer:
                 "UPDATE item SET stamp = '', content_hash = '' WHERE position >= ? AND position < ?",
                 ((each.start, each.stop) for _, each, _ in broken),
             )
-            touch_state(self._connection, data=bool(broken))
+            for name in {name for name, _, _ in broken}:
+                revise(self._connection, name)
         self._remove_retired()
         (after,) = self._connection.execute("SELECT count(*) FROM item WHERE stamp = ''").fetchone()
         return int(after - before)
