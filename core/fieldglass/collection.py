@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import threading
     from types import TracebackType
 
-    from fieldglass.ingest import Progress, Report
+    from fieldglass.ingest import Joined, Progress, Report
     from fieldglass.interfaces import Composer, Encoder
     from fieldglass.search import Engine, Explanation, Outcome
     from fieldglass.store import Committed, Field, Finding, JournalRow
@@ -287,9 +287,7 @@ class Collection:
     def _result(self, question: Question, outcome: Outcome) -> SearchResult:
         snapshot = self.store.snapshot()
         ids = outcome.ranking.ids
-        rows = zip(
-            ids, outcome.ranking.scores, snapshot.positions(ids), outcome.sources, outcome.metadata, strict=True
-        )
+        rows = zip(ids, outcome.ranking.scores, snapshot.positions(ids), outcome.sources, outcome.metadata, strict=True)
         hits = tuple(
             Hit(rank, id, float(score), source, metadata, int(position), snapshot)
             for rank, (id, score, position, source, metadata) in enumerate(rows, 1)
@@ -384,19 +382,49 @@ class Collection:
 
     def adopt(self) -> Committed:
         """Commit what workers elsewhere have left in `incoming/`."""
-        with self.store.writer("adopt") as writer:
-            return writer.adopt_incoming()
+        from fieldglass.ingest import adopt
 
-    def export(self, folder: str | os.PathLike[str], *, csv: bool = False) -> int:
-        """Write vectors as npy and items as Parquet into an empty folder; how many items."""
+        return adopt(self.store)
+
+    def export(self, folder: str | os.PathLike[str], *, spreadsheet: bool = False) -> int:
+        """Write vectors as npy and items as Parquet (and as CSV) into an empty folder; how many items."""
         from fieldglass.store import export
 
-        return export(self.store, Path(folder).expanduser(), csv=csv)
+        return export(self.store, Path(folder).expanduser(), spreadsheet=spreadsheet)
 
-    def annotate(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
-        """Add or replace metadata columns by id; how many items were found."""
+    def annotate(
+        self, table: str | os.PathLike[str], *, on: str = "id", columns: Sequence[str] | None = None
+    ) -> Joined:
+        """Add or replace columns from a CSV, TSV, JSONL or Parquet table, joined by its column of ids."""
+        from fieldglass.ingest import annotate
+
+        return annotate(self.store, Path(table).expanduser(), on=on, columns=columns)
+
+    def set_metadata(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+        """Add or replace cells, {column: value} by id; None empties a cell. How many items were found."""
         with self.store.writer("annotate") as writer:
             return writer.put_metadata(rows)
+
+    def refresh(self, *, progress: Callable[[int, int], None] | None = None) -> int:
+        """Run the metadata hooks of all plugins on every item again; how many changed."""
+        from fieldglass.ingest import refresh
+
+        return refresh(self.store, progress=progress)
+
+    def encode_column(self, column: str, *, field: str | None = None, again: bool = False) -> int:
+        """Encode the texts of a column (captions) into a field of its own, named after it; how many."""
+        from fieldglass.ingest import encode_column
+
+        own = self.field
+        return encode_column(
+            self.store,
+            column,
+            self.encoder,
+            encoder_name=own.encoder,
+            encoder_options=own.options,
+            field=field,
+            again=again,
+        )
 
     def relocate(self, name: str, root: str | os.PathLike[str]) -> None:
         """Say where a source lies now."""

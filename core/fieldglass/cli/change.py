@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fieldglass.cli.lazy import JOURNALLED
 from fieldglass.errors import UsageError
 
 __all__ = ["annotate", "refresh", "relocate", "rm"]
@@ -22,7 +23,7 @@ _COLLECTION = click.argument("collection", type=click.Path(path_type=Path))
 def annotate(collection: Path, table: Path, on: str, columns: str | None) -> None:
     """Add or replace columns (labels, prices, captions) from a CSV, TSV, JSONL or Parquet table.
 
-    Rows whose id is not in the collection are counted and passed over.
+    Rows whose id is not in the collection are counted and passed over. Exits with 3 when rows could not be read.
 
     \b
     Examples:
@@ -34,13 +35,17 @@ def annotate(collection: Path, table: Path, on: str, columns: str | None) -> Non
     wanted = tuple(each.strip() for each in columns.split(",") if each.strip()) if columns else None
     with fieldglass.open(collection) as opened:
         joined = opened.annotate(table, on=on, columns=wanted)
-    click.echo(f"annotated {joined.matched} items, {joined.unmatched} rows without an item")
+    click.echo(f"annotated {joined.matched} items, {joined.unmatched} rows without an item, {len(joined.bad)} bad rows")
+    for line in joined.bad[:20]:
+        click.echo(line, err=True)
+    if joined.bad:
+        click.get_current_context().exit(JOURNALLED)
 
 
 @click.command(short_help="Run the metadata hooks again, without encoding.")
 @_COLLECTION
 def refresh(collection: Path) -> None:
-    """Read the metadata of every item again, by its loader and the plugins' hooks; no picture is encoded.
+    """Run the metadata hooks of the installed plugins on every item; no picture is decoded or encoded.
 
     \b
     Examples:

@@ -37,11 +37,9 @@ def demo(name: str, folder: Path, show: bool) -> None:
         meter.add(done.report)
     click.echo(meter.line())
     for number, result in enumerate(done.results, 1):
-        click.echo()
-        rows = ([number, hit.rank, f"{hit.score:.3f}", hit.id] for hit in result[:5])
-        echo_table(
-            ["search", "rank", "score", "id"], rows, title=f"{number}. {result.asked}", right="search rank score"
-        )
+        click.echo(f"\n{number}. {result.asked}")
+        rows = ([hit.rank, f"{hit.score:.3f}", hit.id] for hit in result)
+        echo_table(["rank", "score", "id"], rows, right="rank score")
     click.echo(f"\ncollection: {done.collection}\npage: {done.page}")
     if show:
         click.launch(str(done.page.resolve()))

@@ -26,7 +26,7 @@ def export(collection: Path, folder: Path, csv: bool) -> None:
     import fieldglass
 
     with fieldglass.open(collection) as opened:
-        count = opened.export(folder, csv=csv)
+        count = opened.export(folder, spreadsheet=csv)
     click.echo(f"exported {count} items to {folder}")
 
 

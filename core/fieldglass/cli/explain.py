@@ -39,11 +39,8 @@ def explain(collection: Path, id: str, form: str, **options: Any) -> None:
         return
     rank = "barred by the filter" if found.rank is None else f"rank {found.rank}"
     click.echo(f"{id}: {rank}, score {found.score:.4f}, composer {found.composer}")
-    columns = ["part", "field", "score", "mean", "std", "z", "calibrated", "weight", "contribution"]
-    rows = (
-        [part.label, part.field, part.score, part.mean, part.std, part.z, part.calibrated, part.weight, part.contribution]
-        for part in found.parts
-    )
-    echo_table(columns, rows, right=" ".join(columns[2:]))
+    columns = ["label", "field", "score", "mean", "std", "z", "calibrated", "weight", "contribution"]
+    rows = ([getattr(part, column) for column in columns] for part in found.parts)
+    echo_table(["part", *columns[1:]], rows, right=" ".join(columns[2:]))
     for note in found.notes:
         click.echo(f"note: {note}", err=True)

@@ -54,13 +54,19 @@ def index(
       fieldglass index photos --to clip.collection --encoder open_clip --set model=ViT-B-32 --weights clip.safetensors
     """
     from fieldglass.cli.progress import Meter
-    from fieldglass.cli.sources import expand, opened, settings_of
+    from fieldglass.cli.sources import check, expand, opened, settings_of
 
     given = expand(sources, loader)
     if options["prune"] and any("only" in source.options for source in given):
         raise UsageError("--prune compares a whole source with the collection.", hint="Give the folder, not its files.")
+    if name is not None and len(given) > 1:
+        raise UsageError(f"--name {name!r} cannot name {len(given)} sources.", hint="Index them one by one.")
     loader_options, encoder_options = settings_of(settings, given[0].loader, encoder, collection, weights)
+    check(given, loader_options)
     with opened(collection, encoder, encoder_options) as target, Meter(len(given)) as meter:
+        if any((target.path / "incoming").glob("*")):
+            meter.say("taking what workers have finished")
+            target.adopt()
         for source in given:
             report = target.index(
                 source.path,
@@ -72,7 +78,7 @@ def index(
                 **options,
             )
             meter.add(report)
-            if meter.stop.is_set():
+            if report.interrupted:
                 break
         if not meter.stop.is_set():
             target.build(progress=meter.say)

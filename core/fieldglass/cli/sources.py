@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import glob
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fieldglass.errors import LoaderError, UsageError
+from fieldglass.errors import FieldglassError, LoaderError, UsageError
 from fieldglass.loaders.paths import portable
 
 if TYPE_CHECKING:
@@ -109,15 +112,44 @@ def _recorded(collection: Path) -> str | None:
         return next(iter(fields.values())).encoder if fields else None
 
 
-def opened(collection: Path, encoder: str | None, options: dict[str, str]) -> Collection:
-    """The collection, made if there is none. FingerprintError where it was made by another encoder than asked."""
+def check(given: list[Given], options: dict[str, str]) -> None:
+    """UsageError where a loader does not exist or does not take its options; before anything is made."""
+    from fieldglass.registry import registry
+
+    loaders = {source.loader for source in given}
+    if options and len(loaders) > 1:
+        raise UsageError(
+            f"The sources are read by different loaders ({', '.join(sorted(loaders))}), and --set is for one.",
+            hint="Index them one by one, or give --loader.",
+        )
+    for loader in loaders:
+        registry().create("loaders", loader, options)
+
+
+@contextmanager
+def opened(path: Path, encoder: str | None, options: dict[str, str]) -> Iterator[Collection]:
+    """The collection, made if there is none; what was made for nothing goes again.
+
+    FingerprintError where it was made by another encoder than asked.
+    """
     import fieldglass
 
-    if not collection.exists():
-        return fieldglass.create(collection, encoder or "mini", options)
-    existing = fieldglass.open(collection)
-    if encoder is not None or options:
-        field = existing.field
-        same = encoder in (None, field.encoder)
-        existing.expect(encoder or field.encoder, {**(field.options if same else {}), **options})
-    return existing
+    if not path.exists():
+        empty = False
+        try:
+            with fieldglass.create(path, encoder or "mini", options) as made:
+                try:
+                    yield made
+                except FieldglassError:
+                    empty = not len(made) and not made.problems()
+                    raise
+        finally:
+            if empty:
+                shutil.rmtree(path)
+        return
+    with fieldglass.open(path) as existing:
+        if encoder is not None or options:
+            field = existing.field
+            same = encoder in (None, field.encoder)
+            existing.expect(encoder or field.encoder, {**(field.options if same else {}), **options})
+        yield existing

@@ -112,9 +112,12 @@ def _how(result: SearchResult, several: bool) -> str:
     parts = [count, f"composer {result.composer}", f"encoder {result.encoder}"]
     parts += [] if several else [PurePath(result.collection).name]
     parts += ["every item compared" if result.exact else "by an index"]
-    total = result.elapsed_ms.get("total", sum(result.elapsed_ms.values()))
-    parts += [f"{total:,.0f} ms"] if total >= 1 else []
+    parts += [] if several else [_time(result.elapsed_ms.get("total", sum(result.elapsed_ms.values())))]
     return " · ".join(f"<span>{_text(part)}</span>" for part in parts)
+
+
+def _time(spent_ms: float) -> str:
+    return f"{spent_ms:.0f} ms" if spent_ms < 1000 else f"{spent_ms / 1000:.1f} s"
 
 
 def _cards(hits: Sequence[Hit]) -> Iterator[str]:
