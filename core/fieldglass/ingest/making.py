@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldglass.errors import LoaderError
+from fieldglass.ingest.shown import Shown
 from fieldglass.options import options_of
 from fieldglass.registry import registry
 from fieldglass.store import Field, Source
@@ -19,14 +20,17 @@ __all__ = ["cores", "field_of", "make_loader", "source_name", "source_root"]
 
 
 def make_loader(name: str, options: Mapping[str, Any], encoder: Encoder) -> Loader:
-    """The loader of that name; its option `pixels`, where it has one and it is not given, is the encoder's."""
+    """The loader of that name, for that encoder.
+
+    Its option `pixels`, where it has one and it is not given, is the encoder's; what the encoder does not take is
+    given as the loader shows it.
+    """
     chosen = dict(options)
     if "pixels" not in chosen and "pixels" in options_of(registry().factory("loaders", name)):
         pixels = getattr(encoder, "pixels", 0)
         if pixels:
             chosen["pixels"] = int(pixels)
-    loader: Loader = registry().create("loaders", name, chosen)
-    return loader
+    return Shown(registry().create("loaders", name, chosen), encoder)
 
 
 def field_of(

@@ -227,11 +227,14 @@ class _Run:
                 return
 
     def _next_batch(self, window: int) -> list[Task]:
-        """A batch; smaller ones at the end, so that all workers end together."""
+        """A batch; smaller ones at the end, so that all workers end together. Items of one file stay together."""
         size = self._batch
         if self._scanned:
-            size = min(size, max(4, -(-len(self._backlog) // window)))
-        return [self._backlog.popleft() for _ in range(min(size, len(self._backlog)))]
+            size = min(size, max(_FIRST, -(-len(self._backlog) // window)))
+        tasks = [self._backlog.popleft() for _ in range(min(size, len(self._backlog)))]
+        while self._backlog and len(tasks) < 2 * size and self._backlog[0].item.paths == tasks[-1].item.paths != ():
+            tasks.append(self._backlog.popleft())
+        return tasks
 
     def _wait(self) -> None:
         try:
@@ -296,11 +299,11 @@ class _Run:
 
     def _land(self, *, only_done: bool = False) -> None:
         """Wait for what is in work and take it; what has not begun is dropped."""
-        while self._flying:
-            future, _ = self._flying.popleft()
-            if future.cancel() or (only_done and (not future.done() or future.exception() is not None)):
-                continue
-            self._take(future.result())
+        begun = [future for future, _ in reversed(self._flying) if not future.cancel()]
+        self._flying.clear()
+        for future in reversed(begun):
+            if not only_done or (future.done() and future.exception() is None):
+                self._take(future.result())
 
     def _tell(self, *, force: bool = False) -> None:
         now = time.monotonic()

@@ -1,0 +1,111 @@
+"""annotate, refresh and encoded text columns: what changes an item without its picture."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import bad_images
+import odd_loaders
+import plugged
+from fieldglass.errors import FieldglassError, LoaderError, UsageError
+from fieldglass.ingest import annotate, encode_column, ingest, refresh
+from fieldglass.registry import registry
+from fieldglass.store import Store
+from tiny import TinyEncoder
+
+
+@pytest.fixture
+def store(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"p{number}.jpg").write_bytes(bad_images.encoded(bad_images.picture(80, 60, number), "JPEG"))
+    with Store.create(tmp_path / "x.collection") as made:
+        ingest(made, folder, encoder=TinyEncoder())
+        yield made
+
+
+def cells(store, id):
+    snapshot = store.snapshot()
+    return snapshot.metadata(snapshot.positions([id]))[0]
+
+
+def test_prices_and_captions_are_joined_by_id(store, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("id,price,caption\np0.jpg,5,a red thing\np1.jpg,7.5,\nnone.jpg,1,x\n,2,y\n")
+    joined = annotate(store, table)
+    assert (joined.matched, joined.unmatched, len(joined.bad)) == (2, 1, 1)
+    assert cells(store, "p0.jpg")["price"] == 5.0
+    assert cells(store, "p0.jpg")["caption"] == "a red thing"
+    assert "caption" not in cells(store, "p1.jpg")
+    table.write_text("id,caption\np0.jpg,\n")
+    annotate(store, table)
+    assert "caption" not in cells(store, "p0.jpg")
+    assert cells(store, "p0.jpg")["price"] == 5.0
+
+
+def test_annotations_outlive_the_next_ingest(store, tmp_path):
+    (tmp_path / "t.jsonl").write_text(json.dumps({"file": "p0.jpg", "label": "hat", "other": 1}) + "\n")
+    annotate(store, tmp_path / "t.jsonl", on="file", columns=["label"])
+    (tmp_path / "photos/p0.jpg").write_bytes(bad_images.encoded(bad_images.picture(80, 60, 99), "JPEG"))
+    assert ingest(store, tmp_path / "photos", encoder=TinyEncoder()).changed == 1
+    assert cells(store, "p0.jpg")["label"] == "hat"
+    assert "other" not in cells(store, "p0.jpg")
+
+
+def test_a_table_that_cannot_be_joined(store, tmp_path):
+    (tmp_path / "t.csv").write_text("id,price\np0.jpg,1\n")
+    with pytest.raises(LoaderError, match=r"no column 'ids'.*'id'"):
+        annotate(store, tmp_path / "t.csv", on="ids")
+    with pytest.raises(LoaderError, match="There is no table"):
+        annotate(store, tmp_path / "none.csv")
+    (tmp_path / "t.csv").write_text("id\np0.jpg\n")
+    with pytest.raises(UsageError, match=r"no column besides"):
+        annotate(store, tmp_path / "t.csv")
+
+
+def test_refresh_runs_the_hooks_of_a_new_plugin(store, tmp_path, monkeypatch):
+    assert refresh(store) == 0
+    site = tmp_path / "site"
+    plugged.install(site, "odd", odd_loaders.HOOKS)
+    monkeypatch.syspath_prepend(str(site))
+    registry.cache_clear()
+    try:
+        done = []
+        assert refresh(store, progress=lambda now, total: done.append((now, total))) == 4
+        assert done[-1] == (4, 4)
+        assert cells(store, "p0.jpg")["letters"] == 6
+        assert refresh(store) == 0
+    finally:
+        registry.cache_clear()
+
+
+def test_captions_become_a_field(store, tmp_path):
+    (tmp_path / "t.csv").write_text("id,caption\np0.jpg,red\np1.jpg,blue\n")
+    annotate(store, tmp_path / "t.csv")
+    assert encode_column(store, "caption", TinyEncoder(), batch=1) == 2
+    assert encode_column(store, "caption", TinyEncoder()) == 0
+    snapshot = store.snapshot()
+    assert snapshot.fields["caption"].origin == "column:caption"
+    there = snapshot.present("caption")
+    assert [bool(there[position]) for position in snapshot.positions(["p0.jpg", "p1.jpg", "p2.jpg"])] == [
+        True, True, False,
+    ]  # fmt: skip
+    wanted = TinyEncoder().texts(["red", "blue"])
+    found = snapshot.vectors("caption", snapshot.positions(["p0.jpg", "p1.jpg"]))[:, 0]
+    assert np.allclose(found, wanted, atol=1e-6)
+    assert encode_column(store, "caption", TinyEncoder(), again=True) == 2
+
+
+def test_a_column_that_cannot_be_encoded(store):
+    with pytest.raises(UsageError, match=r"no column 'nothing'"):
+        encode_column(store, "nothing", TinyEncoder())
+
+    class Blind:
+        name = "blind"
+
+    with pytest.raises(FieldglassError, match="takes no texts"):
+        encode_column(store, "name", Blind())
