@@ -10,6 +10,7 @@ import io
 import threading
 import zipfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +29,13 @@ _CLASSES = 1000
 _lock = threading.Lock()
 
 
-def label_vectors(embed: Callable[[], Callable[[Sequence[str]], F32]], key: str = "fp32") -> tuple[F32, F32]:
+def label_vectors(embed: Callable[[], Callable[[Sequence[str]], F32]]) -> tuple[F32, F32]:
     """Centred unit vectors (1000, 384) and the mean (384,) that a query is centred by.
 
-    `embed` gives the text tower when the cache has nothing sound; `key` names its precision.
+    `embed` gives the text tower when the cache has nothing sound.
     """
     with _lock:
-        path = _path(key)
+        path = _path()
         found = _load(path)
         if found is None:
             found = _compute(embed())
@@ -44,9 +45,9 @@ def label_vectors(embed: Callable[[], Callable[[Sequence[str]], F32]], key: str 
         return found
 
 
-def _path(key: str) -> Path:
+def _path() -> Path:
     pinned = card("mini").files
-    versions = [require("timm").__version__, pinned["model.safetensors"], pinned["tokenizer.json"], key]
+    versions = [version("timm"), pinned["model.safetensors"], pinned["tokenizer.json"]]
     return cache_dir() / f"mini-labels-{hashlib.sha256('|'.join(versions).encode()).hexdigest()[:24]}.npz"
 
 

@@ -7,17 +7,18 @@ It answers "which of about 1000 kinds of thing"; it knows no attributes, counts 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fieldglass._torchvision import require
-from fieldglass.encoders.carriers import carried, locate
+from fieldglass.models.carriers import carried, locate
 from fieldglass.encoders.device import place
 from fieldglass.encoders.fingerprint import fingerprint
+from fieldglass.encoders.labels import label_vectors
+from fieldglass.encoders.minilm import MiniLM
+from fieldglass.encoders.once import Once
 from fieldglass.encoders.preprocess import Preprocess
 from fieldglass.models import card, weights
 from fieldglass.types import Accepts, Prepared
@@ -25,7 +26,6 @@ from fieldglass.types import Accepts, Prepared
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fieldglass.encoders.minilm import MiniLM
     from fieldglass.types import F32, Sample
 
 __all__ = ["Mini"]
@@ -39,7 +39,10 @@ _SETTING = {"visual": _VISUAL, "labels": _LABELS, "temperature": _TEMPERATURE, "
 
 
 class Mini:
-    """The offline default. Towers load at first use; `device` and `precision` as in `encoders.device.place`."""
+    """The offline default; its towers load at first use.
+
+    `device` and `precision` are of the picture tower, as in `encoders.device.place`; texts are numpy on the CPU.
+    """
 
     name = "mini"
     dim = _VISUAL + 384
@@ -52,7 +55,9 @@ class Mini:
         for name in card("mini").files:
             locate(name)
         self._placement = place(device, precision)
-        self._lock = threading.RLock()
+        self._network = Once(self._load_network)
+        self._sentences = Once(MiniLM)
+        self._labels = Once(lambda: label_vectors(self._sentences))
         self.fingerprint = fingerprint(
             "mini",
             weights=dict(card("mini").files),
@@ -76,7 +81,7 @@ class Mini:
         """(n, 1, 1664) float32, [v, s] / sqrt 2."""
         import torch
 
-        model, (labels, _) = self._network, self._labels
+        model, (labels, _) = self._network(), self._labels()
         with self._placement.inference():
             pooled = model.forward_head(
                 model.forward_features(_PREPROCESS.batch(batch, self._placement.device)), pre_logits=True
@@ -90,7 +95,7 @@ class Mini:
 
     def texts(self, texts: Sequence[str]) -> F32:
         """(n, 1664) float32, [0, t]."""
-        found = self._sentences(texts) - self._labels[1]
+        found = self._sentences()(texts) - self._labels()[1]
         return _join(np.zeros((len(texts), _VISUAL), dtype=np.float32), _unit(found))
 
     def as_query(self, rows: F32) -> F32:
@@ -101,30 +106,13 @@ class Mini:
         """(n, 1, 1664) -> (n, 1664): [0, s]."""
         return _keep(rows, slice(_VISUAL, None))
 
-    @cached_property
-    def _network(self) -> Any:
-        with self._lock:
-            if "_network" in self.__dict__:
-                return self.__dict__["_network"]
-            path = carried(_IMAGE_WEIGHTS)
-            model = require("timm").create_model("tf_efficientnet_lite0", pretrained=False)
-            # the carrier names its tensors otherwise, in the same order
-            renamed = dict(zip(model.state_dict(), weights.read(path).values(), strict=True))
-            weights.fit(model, renamed, path, "EfficientNet-lite0")
-            return model.to(self._placement.device)
-
-    @cached_property
-    def _sentences(self) -> MiniLM:
-        from fieldglass.encoders.minilm import MiniLM
-
-        with self._lock:
-            return self.__dict__.get("_sentences") or MiniLM(self._placement)
-
-    @cached_property
-    def _labels(self) -> tuple[F32, F32]:
-        from fieldglass.encoders.labels import label_vectors
-
-        return label_vectors(lambda: self._sentences, self._placement.precision)
+    def _load_network(self) -> Any:
+        path = carried(_IMAGE_WEIGHTS)
+        model = require("timm").create_model("tf_efficientnet_lite0", pretrained=False)
+        # the carrier names its tensors otherwise, in the same order
+        renamed = dict(zip(model.state_dict(), weights.read(path).values(), strict=True))
+        weights.fit(model, renamed, path, "EfficientNet-lite0")
+        return model.to(self._placement.device)
 
 
 def _unit(vectors: F32) -> F32:

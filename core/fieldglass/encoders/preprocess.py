@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Preprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
-    mode: Literal["shortest", "longest", "squash"] = "shortest"
+    mode: str = "shortest"
     fill: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
@@ -64,15 +64,6 @@ class Preprocess:
         """sha256 of the settings, for fingerprints."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
-    def override(self, **changes: Any) -> Preprocess:
-        """The same with the settings that are not None; a new `size` scales `resize` with it."""
-        given = {name: value for name, value in changes.items() if value is not None}
-        if "size" in given and "resize" not in given:
-            given["resize"] = tuple(
-                round(old * new / was) for old, new, was in zip(self.resize, given["size"], self.size, strict=True)
-            )
-        return replace(self, **given) if given else self
-
     def __call__(self, sample: Sample, encoder: str) -> NDArray[np.uint8]:
         """(height, width, 3) uint8. UsageError where the sample is not an 8-bit sRGB or grey picture."""
         from PIL import Image
@@ -80,22 +71,21 @@ class Preprocess:
         image = Image.fromarray(_rgb(sample, encoder))
         resample = Image.Resampling[self.interpolation.upper()]
         if self.mode == "squash":
-            return np.asarray(image.resize(self.resize[::-1], resample))
+            return self._crop_or_pad(image.resize(self.resize[::-1], resample))
         if self.mode == "longest":
-            return self._fit(image, resample)
+            ratio = max(image.height / self.resize[0], image.width / self.resize[1])
+            fitted = max(1, round(image.width / ratio)), max(1, round(image.height / ratio))
+            return self._crop_or_pad(image.resize(fitted, resample))
         return np.asarray(_shortest(image, self.resize, self.size, resample))
 
-    def _fit(self, image: Image, resample: Any) -> NDArray[np.uint8]:
+    def _crop_or_pad(self, image: Image) -> NDArray[np.uint8]:
         height, width = self.size
-        ratio = max(image.height / self.resize[0], image.width / self.resize[1])
-        fitted = np.asarray(
-            image.resize((max(1, round(image.width / ratio)), max(1, round(image.height / ratio))), resample)
-        )
-        top, left = (height - fitted.shape[0]) // 2, (width - fitted.shape[1]) // 2
-        canvas = np.empty((height, width, 3), dtype=np.uint8)
+        top, left = max(0, (height - image.height) // 2), max(0, (width - image.width) // 2)
+        canvas = np.empty((max(height, image.height), max(width, image.width), 3), dtype=np.uint8)
         canvas[:] = self.fill
-        canvas[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
-        return canvas
+        canvas[top : top + image.height, left : left + image.width] = np.asarray(image)
+        top, left = round((canvas.shape[0] - height) / 2), round((canvas.shape[1] - width) / 2)
+        return canvas[top : top + height, left : left + width]
 
     def batch(self, prepared: Sequence[Prepared], device: str) -> Any:
         """Prepared pictures -> torch tensor (n, 3, height, width) float32 on the device, normalised."""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fieldglass.errors import MissingExtraError
-from fieldglass.models import card
+from fieldglass.models.card_files import card
 from fieldglass.models.weights import check_hash
 
 __all__ = ["carried", "locate"]

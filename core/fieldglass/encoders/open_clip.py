@@ -1,0 +1,123 @@
+"""Any CLIP of open_clip: an architecture with a pretrained tag, a repository of the hub, or a local checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fieldglass.encoders.device import place
+from fieldglass.encoders.fingerprint import fingerprint
+from fieldglass.encoders.once import Once
+from fieldglass.encoders.open_clip_checkpoint import resolve
+from fieldglass.encoders.open_clip_model import build, tokenizer
+from fieldglass.models.cache import sha256_of
+from fieldglass.types import Accepts, Prepared
+
+if TYPE_CHECKING:
+    from fieldglass.types import F32, Sample
+
+__all__ = ["OpenClip"]
+
+_TEXTS = 64  # sentences in one pass of the text tower
+
+
+class OpenClip:
+    """Both towers of a CLIP. The weights load at first use.
+
+    `model` and `pretrained` are open_clip's names; `pretrained="random"` with `seed` is for measuring speed.
+    `weights` is a file, or a folder as the hub lays it out. `mean`, `std`, `interpolation`, `resize_mode` and
+    `image_size` go before the checkpoint's own preprocessing. UnknownNameError, UsageError or WeightsMissingError
+    come at construction, WeightsError for a bad file at first use.
+    """
+
+    name = "open_clip"
+    rows = 1
+    dtype = "f32"
+    accepts = (Accepts("image", "image"), Accepts("text", "text", (), "unit"))
+
+    def __init__(
+        self,
+        *,
+        model: str = "",
+        pretrained: str = "",
+        weights: str = "",
+        seed: int = 0,
+        mean: tuple[float, ...] | None = None,
+        std: tuple[float, ...] | None = None,
+        interpolation: str | None = None,
+        resize_mode: str | None = None,
+        image_size: int | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        stated = {
+            "mean": mean,
+            "std": std,
+            "interpolation": interpolation,
+            "resize_mode": resize_mode,
+            "image_size": image_size,
+        }
+        self._checkpoint = resolve(model, pretrained, str(weights), stated)
+        self._preprocess = self._checkpoint.preprocess
+        self._placement = place(device, precision)
+        self._model = Once(lambda: build(self._checkpoint, seed).to(self._placement.device))
+        self._tokenizer = Once(lambda: tokenizer(self._checkpoint))
+        self.dim = int(self._checkpoint.config["embed_dim"])
+        self.pixels = self._preprocess.pixels
+        path = self._checkpoint.weights
+        self.fingerprint = fingerprint(
+            self.name,
+            weights=sha256_of(path) if path else f"random {seed}",
+            config=self._checkpoint.config,
+            preprocess=self._preprocess.digest(),
+            precision=self._placement.precision,
+        )
+        asked = {
+            "model": model,
+            "pretrained": pretrained,
+            "weights": str(path) if weights else "",
+            "seed": seed,
+            **stated,
+        }
+        self.options: Mapping[str, Any] = {
+            **{name: value for name, value in asked.items() if value},
+            "precision": self._placement.precision,
+        }
+
+    def prepare(self, sample: Sample) -> Prepared:
+        """A picture -> (height, width, 3) uint8; a text as it is."""
+        if sample.kind == "text":
+            return Prepared(sample.content, "text")
+        return Prepared(self._preprocess(sample, self.name), "image")
+
+    def images(self, batch: Sequence[Prepared]) -> F32:
+        """(n, 1, dim) float32, unit."""
+        return _unit(self.raw_images(batch))
+
+    def texts(self, texts: Sequence[str]) -> F32:
+        """(n, dim) float32, unit. A sentence beyond the context length is cut, as the tokenizer does."""
+        return _unit(self.raw_texts(texts))
+
+    def raw_images(self, batch: Sequence[Prepared]) -> F32:
+        """(n, 1, dim) float32, not normalised."""
+        model, device = self._model(), self._placement.device
+        with self._placement.inference():
+            found = model.encode_image(self._preprocess.batch(batch, device))
+        return np.asarray(found.float().cpu().numpy()[:, None, :])
+
+    def raw_texts(self, texts: Sequence[str]) -> F32:
+        """(n, dim) float32, not normalised."""
+        model, tokens = self._model(), self._tokenizer()(list(texts))
+        found = np.empty((len(texts), self.dim), dtype=np.float32)
+        for start in range(0, len(texts), _TEXTS):
+            rows = slice(start, start + _TEXTS)
+            with self._placement.inference():
+                found[rows] = model.encode_text(tokens[rows].to(self._placement.device)).float().cpu().numpy()
+        return found
+
+
+def _unit(vectors: F32) -> F32:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)

@@ -1,0 +1,57 @@
+"""What of a checkpoint lies on this machine, and fetching the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fieldglass.errors import MissingExtraError, UsageError
+from fieldglass.models.card_files import cards
+from fieldglass.models.carriers import carried
+from fieldglass.models.hub import Part, cached, fetch, find
+from fieldglass.models.sources import OPEN_CLIP_WEIGHTS, TIMM_WEIGHTS, parse, parts
+
+__all__ = ["files", "present", "pull"]
+
+
+def files(name: str) -> list[Path]:
+    """The files of a checkpoint on this machine, weights first; WeightsMissingError where those are not there."""
+    encoder, options = parse(name)
+    if encoder == "mini":
+        return _carried()
+    wanted = parts(encoder, options)
+    rest = [path for part in wanted[1:] for path in [cached(part)] if path is not None]
+    return [find(wanted[0], name, name), *rest]
+
+
+def present(name: str) -> bool:
+    """Whether the weights of a card are on this machine. Imports no model library."""
+    found = cards()[name]
+    if found.family == "mini":
+        try:
+            return bool(_carried())
+        except MissingExtraError:
+            return False
+    if not found.source.startswith("hf:"):
+        return False
+    names = TIMM_WEIGHTS if found.family == "timm" else OPEN_CLIP_WEIGHTS
+    try:
+        return cached(Part(found.source.removeprefix("hf:"), names)) is not None
+    except MissingExtraError:
+        return False
+
+
+def pull(name: str) -> list[Path]:
+    """Fetch what is missing of a checkpoint; the files, weights first. FieldglassError says why it cannot be."""
+    encoder, options = parse(name)
+    if encoder == "mini":
+        return _carried()
+    if "model" not in options:
+        raise UsageError(f"{name!r} is a family, not a checkpoint.", hint="`fieldglass models list` shows checkpoints.")
+    found = fetch(parts(encoder, options))
+    if options["model"].startswith("hf-hub:"):  # its configuration, only now here, may name a tokenizer elsewhere
+        found = list(dict.fromkeys([*found, *fetch(parts(encoder, options))]))
+    return found
+
+
+def _carried() -> list[Path]:
+    return [carried(name) for name in cards()["mini"].files]
