@@ -100,9 +100,10 @@ def _reader(snapshot: Snapshot, encoder: Encoder) -> PictureReader:
     from fieldglass.query_pictures import PictureReader
 
     source = next(iter(snapshot.sources.values()), None)
-    name, options = (source.loader, source.options) if source else ("files", {})
-    if name in ("files", "table"):
-        name, options = "files", {key: options[key] for key in ("max_pixels", "pixels") if key in options}
+    if source is None:
+        return PictureReader(make_loader("files", {}, encoder))
+    name = getattr(registry().factory("loaders", source.loader), "queries", source.loader)
+    options = {} if name == "files" else source.options  # a query may have a suffix that the source leaves out
     return PictureReader(make_loader(name, options, encoder))
 
 

@@ -53,7 +53,8 @@ class Loader(Protocol):
     """Finds and decodes the items of one root. Safe to call from several threads.
 
     `private` (medical): ids, journal, logs and errors hold keyed hashes; the map to paths lies
-    beside the key, outside the collection.
+    beside the key, outside the collection. A loader may also have `base(root) -> Path`, the folder that item paths
+    are relative to, and `queries`, the name of the loader that reads one picture to search with (a table has "files").
     """
 
     private: bool

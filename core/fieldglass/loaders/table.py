@@ -58,6 +58,7 @@ class Table:
     """
 
     private = False
+    queries = "files"  # the loader of a single picture that is searched with
 
     def __init__(
         self,
