@@ -46,6 +46,7 @@ class Catalogue:
     """
 
     private = False
+    queries = "files"
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class Catalogue:
                 yield Problem(subject, "catalogue-id", f"Line {row.line}: {before}.")
                 continue
             seen[article] = row.line
-            yield from self._product(row, article, links, types, root)
+            yield from self._product(row, key, article, links, types, root)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The decoded pictures, or why not."""
@@ -114,10 +115,10 @@ class Catalogue:
         return types
 
     def _product(
-        self, row: Row, article: str, links: Sequence[str], types: ColumnTypes, root: Path
+        self, row: Row, key: str, article: str, links: Sequence[str], types: ColumnTypes, root: Path
     ) -> Iterator[Item | Problem]:
         subject = f"{root.name}:{row.line}"
-        metadata, bad = _columns(row.cells, links, types)
+        metadata, bad = _columns(row.cells, key, links, types)
         if bad:
             yield Problem(subject, "catalogue-price", f"Line {row.line}: {bad[:60]!r} is no price.", severity="warning")
         group = _first(list(row.cells), _PRODUCTS)
@@ -135,9 +136,11 @@ class Catalogue:
             yield Problem(subject, "catalogue-no-picture", f"Line {row.line}: {article!r} has no picture.")
 
 
-def _columns(cells: Mapping[str, Any], links: Sequence[str], types: ColumnTypes) -> tuple[dict[str, Any], str]:
+def _columns(
+    cells: Mapping[str, Any], key: str, links: Sequence[str], types: ColumnTypes
+) -> tuple[dict[str, Any], str]:
     """Metadata of a row, and the first price that could not be read."""
-    found = types.typed({name: cell for name, cell in cells.items() if name not in links})
+    found = types.typed({name: cell for name, cell in cells.items() if name not in (key, *links)})
     bad = ""
     for name in [each for each in cells if _plain(each) in _PRICES]:
         found.pop(name, None)
