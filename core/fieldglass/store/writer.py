@@ -65,7 +65,8 @@ class Writer:
         """Bring the write-ahead log into the catalogue and give the lock back."""
         try:
             self._connection.execute("PRAGMA busy_timeout = 0")  # a reader of an older version keeps nobody waiting
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with contextlib.suppress(sqlite3.OperationalError):  # a full disk: the log is as durable as the catalogue
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._connection.close()
             self._lock.release()
