@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from fieldglass.asking import Question, ask
 from fieldglass.errors import CollectionError, FingerprintError
+from fieldglass.options import options_of
 from fieldglass.registry import registry
 from fieldglass.result import Hit, SearchResult
 from fieldglass.store import Store
@@ -174,7 +175,7 @@ class Collection:
             outcomes = self.engine.search(
                 [questions[number].query for number in numbers],
                 composer=chosen,
-                options=dict(options or {}),
+                options=self._options(chosen, options),
                 k=k,
                 min_score=min_score,
                 collapse=collapse,
@@ -271,8 +272,9 @@ class Collection:
         calibrate: Literal["all", "matches"] = "all",
     ) -> Explanation:
         """What each probe of a question (see `ask`) contributes to the score of one item."""
+        ((chosen, _),) = _by_kind([question], composer)
         return self.engine.explain(
-            question.query, id, composer=composer, options=dict(options or {}), calibrate=calibrate
+            question.query, id, composer=chosen, options=self._options(chosen, options), calibrate=calibrate
         )
 
     @property
@@ -283,6 +285,14 @@ class Collection:
 
             self._engine = Engine(self.store, self.encoder)
         return self._engine
+
+    def _options(self, composer: str | Composer | None, options: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The options of a composer; one that compares with a field is told which, where it is not `image`."""
+        given = dict(options or {})
+        if isinstance(composer, str) and self._field != "image":
+            known = options_of(registry().factory("composers", composer))
+            given = {**({"field": self._field} if "field" in known else {}), **given}
+        return given
 
     def _result(self, question: Question, outcome: Outcome) -> SearchResult:
         snapshot = self.store.snapshot()

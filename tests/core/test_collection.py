@@ -173,6 +173,17 @@ def test_what_is_not_there(tmp_path, site):  # noqa: F811
     assert not (tmp_path / "new.collection").exists()
 
 
+def test_another_field_may_hold_the_pictures(site, tmp_path, pictures):  # noqa: F811
+    with fieldglass.create(tmp_path / "p.collection", "tiny", field="pixels") as made:
+        made.index(pictures)
+        question = made.ask(like="red.png", text="dark")
+        assert made.answer([question])[0].composer == "weicom"
+        assert made.explain("dark.png", question).parts[0].field == "pixels"
+    with pytest.raises(CollectionError, match="It has pixels"):
+        fieldglass.open(tmp_path / "p.collection").search(text="red")
+    assert len(fieldglass.open(tmp_path / "p.collection", field="pixels").search(text="red")) == 6
+
+
 def test_an_empty_collection_answers_with_nothing(tmp_path, site):  # noqa: F811
     with fieldglass.create(tmp_path / "empty.collection", "tiny") as empty:
         assert list(empty.search(text="red")) == []
