@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dicom"]
 
+_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 WINDOWS = {"soft": (40.0, 400.0), "lung": (-600.0, 1500.0), "bone": (400.0, 1800.0)}
 # What may enter the index: a list of what is allowed, never of what is not. No date, name or description.
 _COLUMNS = {
@@ -40,7 +42,7 @@ _TAGS = [
 
 
 class Dicom:
-    """DICOM files below a folder, whatever their suffix; a file that is no DICOM is passed over.
+    """DICOM files below a folder, whatever their suffix; other files are passed over.
 
     :param key: the file of the secret key; made where it is missing.
     :param window: how Hounsfield units are shown: soft, lung or bone.
@@ -55,8 +57,9 @@ class Dicom:
     def __init__(
         self, *, key: str = "", window: Literal["soft", "lung", "bone"] = "soft", max_pixels: int = 50_000_000
     ) -> None:
-        # the warnings of pydicom quote the values that they warn of
+        # what pydicom warns of and logs may quote a tag's value
         pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+        logging.getLogger("pydicom").setLevel(logging.CRITICAL)
         self.identity = Identity(Path(key) if key else default_key())
         self.window = window
         self.max_pixels = max_pixels
@@ -105,7 +108,8 @@ class Dicom:
         try:
             path = inside(base, name)
             status = path.stat()
-            found = self._item(path, subject, f"{status.st_size}-{status.st_mtime_ns}")
+            named = PurePosixPath(name).suffix.lower() in _SUFFIXES
+            found = self._item(path, subject, f"{status.st_size}-{status.st_mtime_ns}", named)
         except OutsideError:
             return Problem(subject, "path-outside", "The link leads out of the source.")
         except Exception as error:  # as above
@@ -114,10 +118,11 @@ class Dicom:
             self.identity.remember(base, subject, name)
         return found
 
-    def _item(self, path: Path, subject: str, stamp: str) -> Item | Problem | None:
+    def _item(self, path: Path, subject: str, stamp: str, named: bool) -> Item | Problem | None:
         with open_regular(path) as file:
             if file.read(132)[128:] != b"DICM":
-                return None
+                said = "Its name says DICOM, its content does not."
+                return Problem(subject, "dicom-no-preamble", said) if named else None
             file.seek(0)
             syntax = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID")
             if syntax == DeflatedExplicitVRLittleEndian:
