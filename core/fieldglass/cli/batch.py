@@ -45,7 +45,7 @@ def _question(
             f"{path}, query {number}: no column {sorted(unknown)[0]!r}.",
             hint=f"Columns: {', '.join(sorted(_COLUMNS))}.",
         )
-    stripped = {name: value.strip() if isinstance(value, str) else value for name, value in row.items()}
+    stripped: dict[str, Any] = {name: value.strip() if isinstance(value, str) else value for name, value in row.items()}
     given = {name: value for name, value in stripped.items() if value not in (None, "", [])}
     if not given.keys() & {"image", "like", "text", "place"}:
         raise QueryError(f"{path}, query {number} asks nothing.", hint="Give it an image, like, text or place.")

@@ -1,0 +1,285 @@
+"""The searching half of a collection: its encoder, questions, answers, explanations."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from fieldglass.asking import Question, ask
+from fieldglass.errors import CollectionError, FingerprintError
+from fieldglass.options import options_of
+from fieldglass.registry import registry
+from fieldglass.result import Hit, SearchResult
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fieldglass.interfaces import Composer, Encoder
+    from fieldglass.search import Engine, Explanation, Outcome
+    from fieldglass.store import Field, Store
+    from fieldglass.types import Query
+
+__all__ = ["Searchable"]
+
+
+class Searchable:
+    """A store, the field of it that is searched, and the encoder of that field."""
+
+    def __init__(self, store: Store, *, field: str = "image", encoder: Encoder | None = None) -> None:
+        self.store = store
+        self._field = field
+        self._encoder = encoder
+        self._engine: Engine | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.store.path
+
+    @property
+    def field(self) -> Field:
+        """The field that is searched."""
+        fields = self.store.snapshot().fields
+        if self._field not in fields:
+            known = f"It has {', '.join(fields)}." if fields else "Take pictures in by `fieldglass index` first."
+            raise CollectionError(f"{self.path} has no field {self._field!r}.", hint=known)
+        return fields[self._field]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder that made its vectors, loaded at the first call. FingerprintError where it has changed."""
+        if self._encoder is None:
+            field = self.field
+            encoder = registry().create("encoders", field.encoder, field.options)
+            self._check(field, field.encoder, encoder, {})
+            self._encoder = encoder
+        return self._encoder
+
+    def expect(self, encoder: str, options: Mapping[str, Any] | None = None) -> None:
+        """FingerprintError unless this encoder with these options made the vectors."""
+        field = self.field
+        made = registry().create("encoders", encoder, options)
+        self._check(field, encoder, made, options or {})
+        self._encoder = made
+
+    def _check(self, field: Field, name: str, encoder: Encoder, given: Mapping[str, Any]) -> None:
+        if encoder.fingerprint == field.fingerprint:
+            return
+        roots = " ".join(shlex.quote(str(source.root)) for source in self.store.snapshot().sources.values()) or "SOURCE"
+        options = "".join(f" --set {key}={shlex.quote(str(value))}" for key, value in given.items())
+        raise FingerprintError(
+            f"The vectors of {self.path} were made by {field.encoder} ({field.fingerprint}); "
+            f"{name} is now {encoder.fingerprint}.",
+            hint=f"Index again with it: fieldglass index {roots} --to NEW.collection --encoder {name}{options}",
+        )
+
+    def ask(
+        self,
+        *,
+        image: Any = None,
+        like: str | Iterable[str] | None = None,
+        text: Any = None,
+        place: tuple[float, float] | None = None,
+        not_image: Any = None,
+        not_like: str | Iterable[str] | None = None,
+        not_text: Any = None,
+        where: Any = None,
+        only: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
+        exclude_group: str | None = None,
+        exclude_self: bool = False,
+        history: Sequence[Query] = (),
+        item: str | None = None,
+        id: str = "",
+    ) -> Question:
+        """A query to be answered, alone or with others, by `answer`; the arguments are those of `search`."""
+        return ask(
+            self.store.snapshot(),
+            pictures=((image, "reference"), (not_image, "negative")),
+            likes=((like, "reference"), (not_like, "negative")),
+            texts=((text, "modification"), (not_text, "negative")),
+            place=place,
+            where=where,
+            only=only,
+            exclude=exclude,
+            exclude_group=exclude_group,
+            exclude_self=exclude_self,
+            history=tuple(history),
+            encoder=lambda: self.encoder,
+            item=item,
+            id=id,
+        )
+
+    def answer(
+        self,
+        questions: Sequence[Question],
+        *,
+        k: int = 10,
+        composer: str | Composer | None = None,
+        options: Mapping[str, Any] | None = None,
+        min_score: float | None = None,
+        collapse: str | None = None,
+        rerank: str | None = None,
+        calibrate: Literal["all", "matches"] = "all",
+        index: Literal["auto", "exact", "ivf"] = "auto",
+    ) -> list[SearchResult]:
+        """The hits of several questions, searched together; the arguments are those of `search`."""
+        results: dict[int, SearchResult] = {}
+        for chosen, numbers in _by_kind(questions, composer):
+            outcomes = self.engine.search(
+                [questions[number].query for number in numbers],
+                composer=chosen,
+                options=self._options(chosen, options),
+                k=k,
+                min_score=min_score,
+                collapse=collapse,
+                rerank=rerank,
+                calibrate=calibrate,
+                index=index,
+            )
+            for number, outcome in zip(numbers, outcomes, strict=True):
+                results[number] = self._result(questions[number], outcome)
+        return [results[number] for number in range(len(questions))]
+
+    def search(
+        self,
+        *,
+        image: Any = None,
+        like: str | Iterable[str] | None = None,
+        text: Any = None,
+        place: tuple[float, float] | None = None,
+        not_image: Any = None,
+        not_like: str | Iterable[str] | None = None,
+        not_text: Any = None,
+        where: Any = None,
+        only: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
+        exclude_group: str | None = None,
+        exclude_self: bool = False,
+        history: Sequence[Query] = (),
+        item: str | None = None,
+        k: int = 10,
+        composer: str | Composer | None = None,
+        options: Mapping[str, Any] | None = None,
+        min_score: float | None = None,
+        collapse: str | None = None,
+        rerank: str | None = None,
+        calibrate: Literal["all", "matches"] = "all",
+        index: Literal["auto", "exact", "ivf"] = "auto",
+    ) -> SearchResult:
+        """The `k` best items for pictures, sentences and a place.
+
+        :param image: a path, bytes, a PIL image, a uint8 array (H, W, 3), or a list of them.
+        :param like: id of an indexed item, or several.
+        :param text: a sentence, a `QueryText`, or a list of them.
+        :param place: latitude and longitude in degrees.
+        :param not_image: pictures to keep away from; `not_like` and `not_text` likewise.
+        :param where: SQL over the metadata columns, or a `Filter`.
+        :param only: ids to search among; `exclude` are ids never to return.
+        :param exclude_group: a group column: items that share its value with a query picture are no hits.
+        :param exclude_self: the query pictures themselves are no hits.
+        :param item: which item of a query file that holds several.
+        :param composer: how the parts are joined; by default `image`, `text` or `weicom`.
+        :param options: of the composer.
+        :param min_score: hits below it are left out.
+        :param collapse: a group column: its best item alone is a hit.
+        :param rerank: a reranker's name.
+        :param calibrate: statistics over all items, or over those that match the filter.
+        :param index: "exact" compares every item.
+        """
+        question = self.ask(
+            image=image,
+            like=like,
+            text=text,
+            place=place,
+            not_image=not_image,
+            not_like=not_like,
+            not_text=not_text,
+            where=where,
+            only=only,
+            exclude=exclude,
+            exclude_group=exclude_group,
+            exclude_self=exclude_self,
+            history=history,
+            item=item,
+        )
+        (result,) = self.answer(
+            [question],
+            k=k,
+            composer=composer,
+            options=options,
+            min_score=min_score,
+            collapse=collapse,
+            rerank=rerank,
+            calibrate=calibrate,
+            index=index,
+        )
+        return result
+
+    def explain(
+        self,
+        id: str,
+        question: Question,
+        *,
+        composer: str | Composer | None = None,
+        options: Mapping[str, Any] | None = None,
+        calibrate: Literal["all", "matches"] = "all",
+    ) -> Explanation:
+        """What each probe of a question (see `ask`) contributes to the score of one item."""
+        ((chosen, _),) = _by_kind([question], composer)
+        return self.engine.explain(
+            question.query, id, composer=chosen, options=self._options(chosen, options), calibrate=calibrate
+        )
+
+    @property
+    def engine(self) -> Engine:
+        """The search engine, made at the first search."""
+        if self._engine is None:
+            from fieldglass.search import Engine
+
+            self._engine = Engine(self.store, self.encoder)
+        return self._engine
+
+    def _options(self, composer: str | Composer | None, options: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The options of a composer; one that compares with a field is told which, where it is not `image`."""
+        given = dict(options or {})
+        if isinstance(composer, str) and self._field != "image":
+            known = options_of(registry().factory("composers", composer))
+            given = {**({"field": self._field} if "field" in known else {}), **given}
+        return given
+
+    def _result(self, question: Question, outcome: Outcome) -> SearchResult:
+        snapshot = self.store.snapshot()
+        ids = outcome.ranking.ids
+        rows = zip(ids, outcome.ranking.scores, snapshot.positions(ids), outcome.sources, outcome.metadata, strict=True)
+        hits = tuple(
+            Hit(rank, id, float(score), source, metadata, int(position), snapshot)
+            for rank, (id, score, position, source, metadata) in enumerate(rows, 1)
+        )
+        spent = {**question.elapsed_ms, **outcome.elapsed_ms}
+        spent["total"] = sum(time for step, time in spent.items() if step != "total")
+        return SearchResult(
+            hits,
+            collection=str(self.path),
+            encoder=self.field.encoder,
+            composer=outcome.composer,
+            exact=outcome.exact,
+            elapsed_ms=spent,
+            matched=outcome.matched,
+            notes=outcome.notes,
+            asked=question.asked,
+        )
+
+
+def _by_kind(questions: Sequence[Question], composer: str | Composer | None) -> list[tuple[Any, list[int]]]:
+    """Composers and the numbers of their questions; without one, each question gets the default of its own parts."""
+    if composer is not None:
+        return [(composer, list(range(len(questions))))]
+    found: dict[str | None, list[int]] = {}
+    for number, question in enumerate(questions):
+        query = question.query
+        pictures, texts = bool(query.images) or query.place is not None, bool(query.texts)
+        default = "weicom" if pictures and texts else "image" if pictures else "text" if texts else None
+        found.setdefault(default, []).append(number)
+    return list(found.items())
