@@ -135,7 +135,7 @@ def _centre(scene: Any) -> dict[str, float]:
     if not scene.crs or scene.transform.is_identity:
         return {}
     try:
-        (lon,), (lat,) = transform(scene.crs, "EPSG:4326", *([each] for each in scene.transform @ _middle(scene)))
+        (lon,), (lat,) = transform(scene.crs, "EPSG:4326", *([each] for each in _middle(scene)))
     except RasterioError:
         return {}
     if not (abs(lat) <= 90 and abs(lon) <= 180):  # also drops infinity and NaN
@@ -144,7 +144,8 @@ def _centre(scene: Any) -> dict[str, float]:
 
 
 def _middle(scene: Any) -> tuple[float, float]:
-    return scene.width / 2, scene.height / 2
+    place, across, down = scene.transform, scene.width / 2, scene.height / 2
+    return place.a * across + place.b * down + place.c, place.d * across + place.e * down + place.f
 
 
 def _names(scene: Any, kept: Sequence[int]) -> tuple[str, ...]:
