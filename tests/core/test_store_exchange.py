@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
-from faults import kit
 
+from faults import kit
 from fieldglass.errors import CollectionError, DamagedError, FormatError, NotACollectionError
 from fieldglass.store import Entry, Field, Store, export, import_
 from fieldglass.types import Item, Problem
@@ -60,8 +60,8 @@ def everything(store):
     journal = [(row.subject, row.code, row.message, row.severity) for row in snapshot.journal()]
     thumbs = [snapshot.thumbnail(position) for position in live]
     return (
-        snapshot.ids(live), snapshot.stamps(live), snapshot.metadata(live), snapshot.items(live), vectors, present, columns,
-        journal, thumbs, snapshot.fields, snapshot.sources,
+        snapshot.ids(live), snapshot.stamps(live), snapshot.metadata(live), snapshot.items(live), vectors, present,
+        columns, journal, thumbs, snapshot.fields, snapshot.sources,
     )  # fmt: skip
 
 

@@ -14,9 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import child, kit
 
-from fieldglass.errors import CollectionError, DamagedError, FormatError, LockedError, NotACollectionError, ReadOnlyError
+from faults import child, kit
+from fieldglass.errors import (
+    CollectionError,
+    DamagedError,
+    FormatError,
+    LockedError,
+    NotACollectionError,
+    ReadOnlyError,
+)
 from fieldglass.store import Store, network
 
 COMMIT = ("commit", [(f"{each:02d}.jpg", 1, True) for each in range(10)])

@@ -51,7 +51,7 @@ def test_an_item_comes_back_whole(store, writer, source):
     snapshot = store.snapshot()
     assert (snapshot.size, snapshot.count) == (1, 1)
     assert snapshot.ids([0]) == ["a/ü 1.tif#2"]
-    (found_source, found), = snapshot.items([0])
+    ((found_source, found),) = snapshot.items([0])
     assert found_source == source
     assert found.paths == item.paths
     assert found.locator == {"window": [0, 0, 8, 8]}
@@ -168,7 +168,17 @@ def test_types_are_decided_at_first_sight(store, writer, source):
     writer.commit(source, entries)
     snapshot = store.snapshot()
     assert snapshot.columns["price"].type == "float"
-    assert [each.get("price") for each in snapshot.metadata(range(9))] == [1.0, 2.5, None, None, None, None, None, 4.0, 5.0]
+    assert [each.get("price") for each in snapshot.metadata(range(9))] == [
+        1.0,
+        2.5,
+        None,
+        None,
+        None,
+        None,
+        None,
+        4.0,
+        5.0,
+    ]
     warnings = snapshot.journal(severity="warning")
     assert {(row.subject, row.code) for row in warnings} == {(each, "metadata-type") for each in "346"}
     assert "dear" in next(row.message for row in warnings if row.subject == "3")
@@ -252,7 +262,10 @@ def test_later_sources_have_a_prefix(store, writer, source, tmp_path):
     assert (source.collection_id("x.jpg"), second.collection_id("x.jpg")) == ("x.jpg", "two/x.jpg")
     writer.commit(source, [entry("x.jpg")])
     writer.commit(second, [entry("two/x.jpg")])
-    assert [(each.name, item.id) for each, item in store.snapshot().items([0, 1])] == [("main", "x.jpg"), ("two", "x.jpg")]
+    assert [(each.name, item.id) for each, item in store.snapshot().items([0, 1])] == [
+        ("main", "x.jpg"),
+        ("two", "x.jpg"),
+    ]
     assert store.snapshot().select("source = 'two'").tolist() == [1]
     done = writer.commit(source, [entry("two/x.jpg", 9)])
     assert done == Committed(0, 0, 1)

@@ -9,8 +9,8 @@ import shutil
 import time
 
 import pytest
-from faults import child, kit
 
+from faults import child, kit
 from fieldglass.store import Store
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")

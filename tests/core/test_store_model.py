@@ -7,11 +7,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from faults import kit
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from faults import kit
 from fieldglass.store import Store
 
 names = st.lists(st.integers(0, 30), min_size=1, max_size=8)
@@ -60,10 +60,15 @@ class Collection(RuleBasedStateMachine):
     @rule()
     def hold(self):
         """A reader that stays behind goes on seeing its version."""
+        self.let_go()
+        store = Store.open(self.folder / "a.collection")
+        self.held = store, store.snapshot(), dict(self.model)
+
+    def let_go(self):
         if self.held is not None:
-            self.held[0].close()
-        self.held = Store.open(self.folder / "a.collection"), None, dict(self.model)
-        self.held = self.held[0], self.held[0].snapshot(), self.held[2]
+            store, snapshot, _ = self.held
+            snapshot.close()
+            store.close()
 
     @rule()
     def look_back(self):
@@ -82,8 +87,7 @@ class Collection(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "store"):
-            if self.held is not None:
-                self.held[0].close()
+            self.let_go()
             self.store.close()
             kit.check(self.folder / "a.collection", [self.model])
             shutil.rmtree(self.folder)

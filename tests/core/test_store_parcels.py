@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from faults import kit
 
+from faults import kit
 from fieldglass.errors import DamagedError, FingerprintError, UnknownNameError
 from fieldglass.store import Committed, Fault, Store, write_parcel
 from fieldglass.types import Problem

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 import pytest
-from faults import child, kit
 
+from faults import child, kit
 from fieldglass.store import Store
 
 FIRST = ("commit", [(f"{each:02d}.jpg", 1, True) for each in range(20)])

@@ -24,8 +24,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class Reading:
     """How to open read-only connections to the catalogue of a folder.
 
-    Normally `mode=ro`, which locks out nobody. On media that cannot be written, `immutable=1`; where
-    a write-ahead log was left behind there, a copy in a temporary folder, into which it is replayed.
+    Normally `mode=ro`, which locks out nobody. On media that cannot be written and where that fails,
+    `immutable=1`; where a write-ahead log was left behind there, a copy in a temporary folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,21 +46,33 @@ class Reading:
                 f"{folder} is on a network file system ({network}) and was not closed, or is being written.",
                 hint="Close its writer, or copy it to a local disk: its catalogue cannot be shared over a network.",
             )
-        if not self.read_only:
-            self._uri = f"{path.as_uri()}?mode=ro"
-        elif not pending:
-            self._uri = f"{path.as_uri()}?mode=ro&immutable=1"
-        else:
-            self._copy = tempfile.TemporaryDirectory(prefix="fieldglass-")
-            for each in (path, log):
-                shutil.copyfile(each, Path(self._copy.name) / each.name)
-            self._uri = (Path(self._copy.name) / NAME).as_uri()
+        self._uri = f"{path.as_uri()}?mode=ro"
+        if network or (self.read_only and not self._opens()):
+            self._settle(path, log if pending else None)
 
     def connect(self) -> sqlite3.Connection:
         """A new connection, usable from any thread (one at a time)."""
         connection = _connect(self._uri, self._folder)
         connection.execute("PRAGMA query_only = ON")
         return connection
+
+    def _opens(self) -> bool:
+        """Whether the log and its shared memory can be used as they are: there may be a writer of other rights."""
+        try:
+            self.connect().close()
+        except DamagedError:
+            return False
+        return True
+
+    def _settle(self, path: Path, log: Path | None) -> None:
+        """Read what cannot change; replay a log that was left behind in a copy."""
+        if log is None:
+            self._uri = f"{path.as_uri()}?mode=ro&immutable=1"
+            return
+        self._copy = tempfile.TemporaryDirectory(prefix="fieldglass-")
+        for each in (path, log):
+            shutil.copyfile(each, Path(self._copy.name) / each.name)
+        self._uri = (Path(self._copy.name) / NAME).as_uri()
 
     def close(self) -> None:
         """Remove the temporary copy, if there is one."""
@@ -79,6 +91,7 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
     connection = _connect(f"{(folder / NAME).as_uri()}?mode=rw", folder)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA cache_size = -32768")  # KiB
     return connection
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from fieldglass.errors import LockedError
+from fieldglass.errors import LockedError, ReadOnlyError
 
 __all__ = ["WriterLock", "try_lock"]
 
@@ -47,7 +47,10 @@ class WriterLock:
     def __init__(self, folder: Path, purpose: str) -> None:
         """Take it, or LockedError naming pid, host, since when and what for."""
         path = folder / "writer.lock"
-        self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115  held until release
+        try:
+            self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115  held until release
+        except PermissionError as error:
+            raise ReadOnlyError(f"{folder} cannot be written: {error}.", hint="Change its permissions.") from error
         if not try_lock(self._file):
             holder = self._file.read().decode("utf-8", "replace")
             self._file.close()

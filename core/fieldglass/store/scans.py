@@ -33,11 +33,9 @@ def see(connection: sqlite3.Connection, token: int, subjects: Iterable[str]) -> 
 
 def unseen(connection: sqlite3.Connection, source: Source, token: int) -> int:
     """Inside a transaction: delete the items and problems of a source that its scan has not met; how many items."""
-    gone = f"FROM item WHERE source = {source.key} AND id NOT IN (SELECT subject FROM seen WHERE scan = {token:d})"
+    met = f"EXISTS (SELECT 1 FROM seen WHERE scan = {token:d} AND seen.subject ="
+    gone = f"FROM item WHERE source = {source.key} AND NOT {met} item.id)"
     connection.execute(f"INSERT INTO dead SELECT position {gone}")
     count = connection.execute(f"DELETE {gone}").rowcount
-    connection.execute(
-        f"DELETE FROM journal WHERE source = {source.key} "
-        f"AND subject NOT IN (SELECT subject FROM seen WHERE scan = {token:d})"
-    )
+    connection.execute(f"DELETE FROM journal WHERE source = {source.key} AND NOT {met} journal.subject)")
     return count

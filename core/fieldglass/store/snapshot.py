@@ -38,7 +38,8 @@ class Snapshot:
 
     `version` grows with every commit, `data_version` when vectors or positions change, `epoch` when a
     compaction gives new positions. `revisions` has a number for each field that grows when vectors at
-    positions that were there before change (`Writer.fill`). `size` is the highest position + 1, `count` the number of live items.
+    positions that were there before change (`Writer.fill`). `size` is the highest position + 1, `count`
+    the number of live items. It holds a lease and a read transaction until it is closed or forgotten.
     """
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, lease: Lease, files: FileCache) -> None:
@@ -65,12 +66,6 @@ class Snapshot:
         self._dead_count: int = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
         listing = list_segments(connection, folder, self.fields, files)
         self._segments, self._thumbs = listing.fields, listing.thumbs
-
-    def __enter__(self) -> Snapshot:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     # What there is
 

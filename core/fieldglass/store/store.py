@@ -103,8 +103,10 @@ class Store:
         """Read everything; one finding for each file or row that is not as it was written. Changes nothing."""
         with self._lock:
             snapshot = self._fresh()
-        with snapshot:
+        try:
             yield from snapshot.verify()
+        finally:
+            snapshot.close()
 
     def close(self) -> None:
         """Forget the snapshot kept here; snapshots that are held elsewhere stay valid."""

@@ -238,6 +238,8 @@ class Writer:
             with self._transaction():
                 change_over(self._connection, listing, rows, gone, size)
         self._remove_retired()
+        with contextlib.suppress(sqlite3.OperationalError):  # no room for it now
+            self._connection.execute("VACUUM")
         return len(dead)
 
     def repair(self) -> int:

@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 
 from faults import kit
-
 from fieldglass.store import Store
 
 

@@ -23,8 +23,10 @@ Model = dict[str, tuple[int, bool]]
 def vector(id: str, version: int, field: Field) -> np.ndarray:
     """(rows, dim) float32 with values that float16 holds exactly."""
     digest = hashlib.sha256(f"{id} {version} {field.name}".encode()).digest()
-    return np.frombuffer((digest * 4)[: field.rows * field.dim], dtype=np.int8).astype(np.float32).reshape(
-        field.rows, field.dim
+    return (
+        np.frombuffer((digest * 4)[: field.rows * field.dim], dtype=np.int8)
+        .astype(np.float32)
+        .reshape(field.rows, field.dim)
     )
 
 
@@ -36,7 +38,15 @@ def entry(id: str, version: int, captioned: bool) -> Entry:
     vectors = {"image": vector(id, version, IMAGE), "caption": vector(id, version, CAPTION) if captioned else None}
     metadata = {"price": version * 0.5, "name": id}
     groups = {"product": str(version % 5)}
-    return Entry(Item(id, (id,), {}, {}, groups), f"s{version}", f"c{version}", metadata, f"m{version}", thumb(id, version), vectors)
+    return Entry(
+        Item(id, (id,), {}, {}, groups),
+        f"s{version}",
+        f"c{version}",
+        metadata,
+        f"m{version}",
+        thumb(id, version),
+        vectors,
+    )
 
 
 def create(path: Path) -> None:
