@@ -1,4 +1,4 @@
-"""Commands that change or check a collection: annotate, refresh, rm, relocate, build, compact, verify, export, import."""
+"""Commands that change or check a collection, from annotate to import."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from plugged import paint, site  # noqa: F401
 
 import fieldglass
 from fieldglass.cli import main
+from plugged import paint, site  # noqa: F401
 
 
 @pytest.fixture

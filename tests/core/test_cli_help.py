@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 import click
-import plugged
 import pytest
 from click.testing import CliRunner
 
+import plugged
 from fieldglass.cli import COMMANDS, main
 from fieldglass.cli.lazy import LazyGroup
 from fieldglass.errors import DamagedError, UsageError

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 
-import plugged
 import pytest
 from click.testing import CliRunner
-from plugged import COLOURS, paint, site  # noqa: F401
 
 import fieldglass
+import plugged
 from fieldglass.cli import main
+from plugged import COLOURS, paint, site  # noqa: F401
 
 LINE = re.compile(
     r"^indexed (\d+) new, (\d+) changed, (\d+) unchanged, (\d+) gone, (\d+) problems in \d+\.\d s \(\d+\.\d/s\)$", re.M
@@ -88,6 +88,13 @@ def test_globs_single_files_and_several_sources(invoke, tmp_path):
     assert counts(invoke("index", "pics/red.png", "pics/blue.png", "--to", "some.collection")) == (1, 0, 1, 0, 0)
     pruned = invoke("index", "pics/red.png", "--to", "some.collection", "--prune")
     assert pruned.exit_code == 2 and "Give the folder" in pruned.stderr
+    paint(tmp_path / "deep", **{"a.png": "red"})
+    paint(tmp_path / "deep" / "er", **{"b.png": "blue"})
+    piped = invoke("index", "-", "--to", "piped.collection", "--encoder", "tiny", input="deep/er/b.png\ndeep/a.png\n")
+    assert counts(piped) == (2, 0, 0, 0, 0)
+    assert list(fieldglass.open("piped.collection").info()["sources"]) == ["deep"]
+    assert counts(invoke("index", "deep/**/*.png", "--to", "piped.collection")) == (0, 0, 2, 0, 0)
+    assert invoke("index", "-", "--to", "piped.collection", input="").exit_code == 1
     named = invoke("index", "pics", "2020", "--to", "some.collection", "--name", "x")
     assert named.exit_code == 2
 
@@ -96,7 +103,9 @@ def test_a_table_is_read_as_one(invoke, tmp_path):
     (tmp_path / "shop.csv").write_text("path,price\npics/red.png,9.5\npics/blue.png,20\n")
     assert counts(invoke("index", "shop.csv", "--to", "shop.collection", "--encoder", "tiny")) == (2, 0, 0, 0, 0)
     found = json.loads(
-        invoke("search", "shop.collection", "--image", "pics/blue.png", "--where", "price < 10", "--format", "json").output
+        invoke(
+            "search", "shop.collection", "--image", "pics/blue.png", "--where", "price < 10", "--format", "json"
+        ).output
     )
     assert [hit["metadata"]["price"] for hit in found["hits"]] == [9.5]
     named = invoke("search", "shop.collection", "--image", "pics/blue.png", "--exclude-self", "--format", "json")
@@ -116,7 +125,14 @@ def test_a_table_is_read_as_one(invoke, tmp_path):
     ],
 )
 def test_what_cannot_be_indexed_leaves_nothing_behind(invoke, tmp_path, arguments, code, text):
-    found = invoke("index", *[each.replace("nowhere", "nothing") for each in arguments], "--to", "n.collection", "--encoder", "tiny")
+    found = invoke(
+        "index",
+        *[each.replace("nowhere", "nothing") for each in arguments],
+        "--to",
+        "n.collection",
+        "--encoder",
+        "tiny",
+    )
     assert found.exit_code == code, found.output
     assert text in found.stderr
     assert not (tmp_path / "n.collection").exists()
@@ -190,7 +206,12 @@ def test_a_terminal_shows_how_far_it_is(slow_site, tmp_path):
     paint(tmp_path / "pics", **{f"{n}.png": "red" for n in range(12)})
     (tmp_path / "pics" / "bad.jpg").write_bytes(b"nothing")
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": f"{slow_site}{os.pathsep}{plugged.HERE}", "TERM": "xterm", "COLUMNS": "120"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{slow_site}{os.pathsep}{plugged.HERE}",
+        "TERM": "xterm",
+        "COLUMNS": "120",
+    }
     running = subprocess.Popen(
         [sys.executable, "-m", "fieldglass", "index", "pics", "--to", "c.collection", "--encoder", "slow", "--batch", "2"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs,

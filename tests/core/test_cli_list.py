@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-import plugged
 from click.testing import CliRunner
 
+import plugged
 from fieldglass.cli import main
 from fieldglass.cli.diagnosis import examine
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-import plugged
 import pytest
 from click.testing import CliRunner
-from plugged import paint, site  # noqa: F401
 
 import fieldglass
+import plugged
 from fieldglass.cli import main
+from plugged import paint, site  # noqa: F401
 
 
 @pytest.fixture
@@ -33,7 +33,9 @@ def hits(found) -> list[str]:
 
 @pytest.fixture
 def search(invoke):
-    return lambda *arguments, **options: hits(invoke("search", "c.collection", "--format", "json", *arguments, **options))
+    return lambda *arguments, **options: hits(
+        invoke("search", "c.collection", "--format", "json", *arguments, **options)
+    )
 
 
 def test_json_has_the_agreed_shape(invoke):
@@ -126,7 +128,9 @@ def test_table_for_a_pipe(invoke):
 
 
 def test_page_is_written_and_opened(invoke, tmp_path, monkeypatch):
-    found = invoke("search", "c.collection", "--image", "pics/red.png", "--text", "dark", "--format", "html", "--out", "ü x.html")
+    found = invoke(
+        "search", "c.collection", "--image", "pics/red.png", "--text", "dark", "--format", "html", "--out", "ü x.html"
+    )
     assert found.exit_code == 0 and found.stdout == "" and "wrote ü x.html" in found.stderr
     html = (tmp_path / "ü x.html").read_text(encoding="utf-8")
     assert html.startswith("<!doctype html>") and html.count("data:image/webp") == 7
@@ -141,7 +145,9 @@ def test_page_is_written_and_opened(invoke, tmp_path, monkeypatch):
 
 def test_batch_from_csv_and_jsonl_equals_single_searches(invoke, search, tmp_path):
     (tmp_path / "queries").mkdir()
-    (tmp_path / "queries" / "q.csv").write_text("id,image,text,where\na,../pics/red.png,,\n,,blue,price < 40\nc,../pics/red.png,dark,\n")
+    (tmp_path / "queries" / "q.csv").write_text(
+        "id,image,text,where\na,../pics/red.png,,\n,,blue,price < 40\nc,../pics/red.png,dark,\n"
+    )
     found = invoke("search", "c.collection", "--queries", "queries/q.csv", "-k", "3")
     lines = [json.loads(line) for line in found.stdout.splitlines()]
     assert [line["query"] for line in lines] == ["a", "2", "c"]
@@ -149,7 +155,9 @@ def test_batch_from_csv_and_jsonl_equals_single_searches(invoke, search, tmp_pat
     singles = [["--image", "pics/red.png"], ["--text", "blue"], ["--image", "pics/red.png", "--text", "dark"]]
     for line, single in zip(lines, singles, strict=True):
         assert [hit["id"][5:-4] for hit in line["hits"]] == search(*single, "-k", "3")
-    (tmp_path / "q.jsonl").write_text('{"like": ["pics/red.png"], "not_text": "bright"}\n\n{"text": ["red", "dark"], "id": 7}\n')
+    (tmp_path / "q.jsonl").write_text(
+        '{"like": ["pics/red.png"], "not_text": "bright"}\n\n{"text": ["red", "dark"], "id": 7}\n'
+    )
     found = invoke("search", "c.collection", "--queries", "q.jsonl", "--out", "hits.jsonl")
     assert found.exit_code == 0, found.output
     assert [json.loads(line)["query"] for line in (tmp_path / "hits.jsonl").read_text().splitlines()] == ["1", "7"]
@@ -173,7 +181,9 @@ def test_bad_query_files_name_their_line(invoke, tmp_path, name, content, text):
 
 
 def test_explain_shows_the_parts(invoke):
-    found = invoke("explain", "c.collection", "pics/dark.png", "--image", "pics/red.png", "--text", "dark", "--format", "json")
+    found = invoke(
+        "explain", "c.collection", "pics/dark.png", "--image", "pics/red.png", "--text", "dark", "--format", "json"
+    )
     told = json.loads(found.stdout)
     assert told["id"] == "pics/dark.png" and told["rank"] >= 1
     assert [part["label"] for part in told["parts"]] == ["image", "text"]

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
-from plugged import COLOURS, paint, site  # noqa: F401
 
 import fieldglass
 from fieldglass.errors import CollectionError, FilterError, FingerprintError, NotACollectionError, QueryError
+from plugged import COLOURS, paint, site  # noqa: F401
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
-from plugged import paint, site  # noqa: F401
 
 import fieldglass
 from fieldglass.cli import main
 from fieldglass.demo import Demo, run
 from fieldglass.demo.photographs import photographs
+from plugged import paint, site  # noqa: F401
 
 
 def test_a_demo_is_indexed_searched_and_shown(site, tmp_path):  # noqa: F811

@@ -95,7 +95,16 @@ def test_page_is_whole_and_accessible():
         f"Hit 2: {HOSTILE}, without a preview"
     ]
     text = " ".join(" ".join(read.words).split())
-    for shown in ("a/ 1.jpg", "0.800", "price 9.5", "sale yes", "2021-07-09", "5 more", "price < 10 & 'x'", "3 hits of 3"):
+    for shown in (
+        "a/ 1.jpg",
+        "0.800",
+        "price 9.5",
+        "sale yes",
+        "2021-07-09",
+        "5 more",
+        "price < 10 & 'x'",
+        "3 hits of 3",
+    ):
         assert shown in text
 
 
@@ -147,7 +156,9 @@ def test_notebook_fragment_styles_nothing_else():
     html = result()._repr_html_()
     assert html == fragment(result())
     rules = re.search(r"<style>(.*?)</style>", html, re.DOTALL)[1]
-    selectors = [line.split("{")[0].strip() for line in rules.splitlines() if "{" in line and not line.lstrip().startswith("@")]
+    selectors = [
+        line.split("{")[0].strip() for line in rules.splitlines() if "{" in line and not line.lstrip().startswith("@")
+    ]
     for selector in selectors:
         for part in selector.split(","):
             assert ".fieldglass" in part

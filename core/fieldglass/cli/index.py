@@ -41,17 +41,19 @@ def index(
 ) -> None:
     """Take the pictures of folders, files and tables into a collection.
 
-    What is unchanged is passed over, so the same command goes on where it was stopped. Several
-    SOURCEs become several sources of the collection. Exits with 3 when some items could not be
-    taken; `fieldglass problems` lists them.
+    What is unchanged is passed over, so the same command goes on where it was stopped. `-` reads
+    paths from standard input. Several SOURCEs become several sources of the collection. Exits
+    with 3 when some items could not be taken; `fieldglass problems` lists them.
 
     \b
     Examples:
       fieldglass index holiday --to holiday.collection
       fieldglass index holiday --to holiday.collection --prune
       fieldglass index "archive/20*" --to archive.collection --workers 8
+      find holiday -name "*.jpg" | fieldglass index - --to holiday.collection
       fieldglass index products.csv --to shop.collection --set path_column=image_file
-      fieldglass index photos --to clip.collection --encoder open_clip --set model=ViT-B-32 --weights clip.safetensors
+      fieldglass index photos --to clip.collection --encoder open_clip --set model=ViT-B-32 \\
+          --weights ViT-B-32.safetensors
     """
     from fieldglass.cli.progress import Meter
     from fieldglass.cli.sources import check, expand, opened, settings_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,22 +32,45 @@ class Given:
 
 
 def expand(sources: tuple[str, ...], loader: str | None) -> list[Given]:
-    """Globs expanded, `~` too, loaders guessed. LoaderError for a path or pattern where nothing is.
+    """Globs expanded, `~` too, `-` read from standard input, loaders guessed.
 
-    Single pictures of one folder become one source: the folder, with the `files` option `only`.
+    LoaderError for a path or pattern where nothing is. Single pictures become one source for each
+    outermost of their folders, with the `files` option `only`.
     """
-    paths = dict.fromkeys(path for source in sources for path in _matches(source))
     given: list[Given] = []
-    only: dict[Path, list[str]] = {}
-    for path in paths:
+    pictures: list[Path] = []
+    for path in dict.fromkeys(path for source in _lines(sources) for path in _matches(source)):
         name = loader or ("table" if path.is_file() and path.suffix.lower() in _TABLES else "files")
         if name == "files" and path.is_file():
-            if path.parent not in only:
-                given.append(Given(path.parent, name, {"only": only.setdefault(path.parent, [])}))
-            only[path.parent].append(portable(path.name))
+            pictures.append(path)
         else:
             given.append(Given(path, name))
-    return given
+    return given + _folders(pictures)
+
+
+def _lines(sources: tuple[str, ...]) -> list[str]:
+    if "-" not in sources:
+        return list(sources)
+    piped = [line for line in sys.stdin.read().splitlines() if line]
+    if not piped:
+        raise LoaderError(
+            "Standard input names no files.", hint="For example: find photos -newer last | fieldglass index - ..."
+        )
+    return [*(source for source in sources if source != "-"), *piped]
+
+
+def _folders(pictures: list[Path]) -> list[Given]:
+    """One source per outermost folder, since roots may not overlap."""
+    places = [path.parent.resolve() / path.name for path in pictures]
+    roots: list[Path] = []
+    for folder in sorted({place.parent for place in places}, key=lambda each: len(each.parts)):
+        if not any(folder.is_relative_to(root) for root in roots):
+            roots.append(folder)
+    only: dict[Path, list[str]] = {}
+    for place in places:
+        root = next(root for root in roots if place.is_relative_to(root))
+        only.setdefault(root, []).append(portable(place.relative_to(root).as_posix()))
+    return [Given(root, "files", {"only": names}) for root, names in only.items()]
 
 
 def _matches(source: str) -> list[Path]:
