@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass._torchvision import require
-from fieldglass.models.carriers import carried, locate
 from fieldglass.encoders.device import place
 from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.labels import label_vectors
@@ -21,6 +20,7 @@ from fieldglass.encoders.minilm import MiniLM
 from fieldglass.encoders.once import Once
 from fieldglass.encoders.preprocess import Preprocess
 from fieldglass.models import card, weights
+from fieldglass.models.carriers import carried, locate
 from fieldglass.types import Accepts, Prepared
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldglass._torchvision import require
-from fieldglass.models.carriers import carried
 from fieldglass.models import weights
+from fieldglass.models.carriers import carried
 
 if TYPE_CHECKING:
     from fieldglass.types import F32

