@@ -213,7 +213,7 @@ def test_a_terminal_shows_how_far_it_is(slow_site, tmp_path):
         "COLUMNS": "120",
     }
     running = subprocess.Popen(
-        [sys.executable, "-m", "fieldglass", "index", "pics", "--to", "c.collection", "--encoder", "slow", "--batch", "2"],
+        [sys.executable, "-m", "fieldglass", "index", "pics", "--to", "c.collection", "--encoder", "slow", "--batch=2"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
