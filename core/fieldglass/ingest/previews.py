@@ -18,12 +18,14 @@ SIDE = 256
 
 def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
     """(h, w, 3) or (h, w) uint8 -> the bytes of a WebP file."""
-    picture = Image.fromarray(pixels).convert("RGB")
+    picture = Image.fromarray(pixels)
+    if picture.mode != "RGB":
+        picture = picture.convert("RGB")
     scale = SIDE / max(picture.size)
     if scale < 1:
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        # reducing_gap: whole pixels are averaged first, which costs a third and cannot be seen at this size.
-        picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        # reducing_gap: whole pixels are averaged first, which costs a third and can hardly be seen at this size
+        picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
     out = BytesIO()
     picture.save(out, "WEBP", quality=75, method=2)
     return out.getvalue()

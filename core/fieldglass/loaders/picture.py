@@ -139,7 +139,8 @@ def _rgb(picture: Image.Image) -> Image.Image:
         return Image.alpha_composite(white, picture).convert("RGB")
     if picture.mode in ("P", "PA", "La", "LA", "1"):
         picture = picture.convert("RGB")
-    return _convert_profile(picture).convert("RGB")
+    picture = _convert_profile(picture)
+    return picture if picture.mode == "RGB" else picture.convert("RGB")  # converting copies, whatever the mode
 
 
 def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
