@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import random
 import shutil
 import socket
 import sqlite3
@@ -19,6 +20,7 @@ from faults import child, kit
 from fieldglass.errors import (
     CollectionError,
     DamagedError,
+    FieldglassError,
     FormatError,
     LockedError,
     NotACollectionError,
@@ -136,6 +138,27 @@ def test_a_damaged_catalogue(path):
     (path / "catalogue.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(DamagedError, match="cannot be read"):
         Store.open(path)
+
+
+def test_a_catalogue_with_flipped_bytes_is_refused_or_read_but_never_breaks(path, tmp_path):
+    content = (path / "catalogue.sqlite").read_bytes()
+    chosen = random.Random(0)
+    refused = 0
+    for _ in range(60):
+        broken = bytearray(content)
+        for _ in range(chosen.choice([1, 20, 200])):
+            broken[chosen.randrange(len(broken))] ^= 1 << chosen.randrange(8)
+        (path / "catalogue.sqlite").write_bytes(broken[: chosen.choice([len(broken), len(broken) // 2])])
+        try:
+            with Store.open(path) as store:
+                snapshot = store.snapshot()
+                list(store.verify())
+                live = snapshot.live_positions()
+                snapshot.ids(live), snapshot.metadata(live), snapshot.journal(), snapshot.info()
+                snapshot.vectors("image", live)
+        except FieldglassError:
+            refused += 1
+    assert refused > 10
 
 
 def test_another_database(path):

@@ -210,6 +210,14 @@ def test_groups_are_columns(store, writer, source):
     assert snapshot.select("patient = 'p0'").tolist() == [0, 2]
 
 
+def test_a_column_that_becomes_a_group_is_text(store, writer, source):
+    writer.commit(source, [entry("a", metadata={"patient": 12})])
+    writer.commit(source, [entry("b", groups={"patient": "12"}), entry("c", metadata={"patient": 12})])
+    snapshot = store.snapshot()
+    assert snapshot.members("patient", "12").tolist() == [0, 1, 2]
+    assert [item.groups for _, item in snapshot.items([0, 2])] == [{"patient": "12"}] * 2
+
+
 def test_known_tells_items_and_journalled_files(writer, source):
     writer.commit(source, [entry("a")], [Fault(Problem("bad", "image-truncated", "x"), "s9"), Problem("w", "c", "x")])
     assert writer.known(source, ["a", "bad", "none"]) == {"a": Known(0, "s1", "c1", "m1"), "bad": Known(None, "s9")}

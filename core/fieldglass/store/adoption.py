@@ -58,7 +58,7 @@ class Rows:
             [entry.content_hash for entry in entries],
             [entry.metadata_hash for entry in entries],
             {name: [entry.metadata.get(name) for entry in entries] for name in metadata},
-            {name: [entry.item.groups.get(name) for entry in entries] for name in groups},
+            {name: [entry.item.groups.get(name, entry.metadata.get(name)) for entry in entries] for name in groups},
         )
 
 

@@ -11,11 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fieldglass.errors import CollectionError, DamagedError, FormatError, NotACollectionError, ReadOnlyError
+from fieldglass.errors import (
+    CollectionError,
+    DamagedError,
+    FieldglassError,
+    FormatError,
+    NotACollectionError,
+    ReadOnlyError,
+)
 from fieldglass.store.network import network_type
 from fieldglass.store.schema import APPLICATION, FORMAT
 
-__all__ = ["NAME", "Reading", "connect_writer", "transaction"]
+__all__ = ["NAME", "Reading", "catalogue_errors", "connect_writer", "disk_errors", "transaction"]
 
 NAME = "catalogue.sqlite"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -101,24 +108,37 @@ def _connect(uri: str, folder: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise CollectionError(f"The catalogue of {folder} cannot be opened: {error}.") from error
     try:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION:
-            raise NotACollectionError(f"{folder / NAME} is an SQLite database, but not that of a collection.")
-        if version > FORMAT:
-            raise FormatError(
-                f"{folder} has collection format {version}; this Fieldglass reads up to {FORMAT}.",
-                hint="Upgrade: pip install --upgrade fieldglass.",
-            )
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise DamagedError(
-            f"{folder / NAME} cannot be read: {error}.", hint="Restore it from a copy, or index again."
-        ) from error
-    except CollectionError:
+        with catalogue_errors(folder):
+            _check_format(connection, folder)
+    except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_format(connection: sqlite3.Connection, folder: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION:
+        raise NotACollectionError(f"{folder / NAME} is an SQLite database, but not that of a collection.")
+    if version > FORMAT:
+        raise FormatError(
+            f"{folder} has collection format {version}; this Fieldglass reads up to {FORMAT}.",
+            hint="Upgrade: pip install --upgrade fieldglass.",
+        )
+
+
+@contextmanager
+def catalogue_errors(folder: Path) -> Iterator[None]:
+    """A catalogue that SQLite cannot read, or whose rows make no sense, becomes DamagedError."""
+    try:
+        yield
+    except FieldglassError:
+        raise
+    except (sqlite3.DatabaseError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise DamagedError(
+            f"{folder / NAME} cannot be read: {error}.", hint="Restore it from a copy, or index again."
+        ) from error
 
 
 @contextmanager

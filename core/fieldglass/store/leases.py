@@ -32,7 +32,13 @@ class Lease:
                 file = open(path, "xb")  # noqa: SIM115  held until release
             except OSError:
                 return
-            if try_lock(file) and path.exists():  # the writer may have taken it for an abandoned one in between
+            try:
+                held = try_lock(file)
+            except OSError:  # a file system without locks
+                file.close()
+                path.unlink(missing_ok=True)
+                return
+            if held and path.exists():  # the writer may have taken it for an abandoned one in between
                 self._path, self._file = path, file
             else:
                 file.close()

@@ -15,6 +15,7 @@ import numpy as np
 
 from fieldglass.errors import UnknownNameError
 from fieldglass.store import filters
+from fieldglass.store.catalogue import catalogue_errors
 from fieldglass.store.codec import decode
 from fieldglass.store.columns import from_stored, read_columns
 from fieldglass.store.derived import find_derived
@@ -286,7 +287,7 @@ class Snapshot:
         return f"c{self._columns[name][0]}"
 
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._lock:
+        with self._lock, catalogue_errors(self.path):
             return self._connection.execute(sql, values).fetchall()
 
     def _rows(self, what: str, positions: I64 | Sequence[int]) -> Iterator[tuple[Any, ...] | None]:

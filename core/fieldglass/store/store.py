@@ -7,13 +7,14 @@ import shutil
 import sqlite3
 import threading
 import uuid
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from fieldglass.errors import CollectionError, ReadOnlyError
 from fieldglass.store import leases, segments
-from fieldglass.store.catalogue import NAME, Reading, disk_errors
+from fieldglass.store.catalogue import NAME, Reading, catalogue_errors, disk_errors
 from fieldglass.store.durable import fsync_folder
 from fieldglass.store.leases import Lease
 from fieldglass.store.listing import FileCache
@@ -39,6 +40,7 @@ class Store:
         self._lock = threading.Lock()
         self._files: FileCache = {}
         self._cached: tuple[int, Snapshot] | None = None
+        self._release = weakref.finalize(self, _release, self._monitor, self._reading)
 
     @staticmethod
     def create(path: str | os.PathLike[str], *, properties: Mapping[str, str] | None = None) -> Store:
@@ -113,13 +115,14 @@ class Store:
         with self._lock:
             self._cached = None
             self._files.clear()
-            self._monitor.close()
-            self._reading.close()
+            self._release()
 
     def _fresh(self) -> Snapshot:
         lease = Lease(self.path)
         try:
-            return Snapshot(self.path, self._reading.connect(), lease, self._files)
+            connection = self._reading.connect()
+            with catalogue_errors(self.path):
+                return Snapshot(self.path, connection, lease, self._files)
         except BaseException:
             lease.release()
             raise
@@ -129,3 +132,8 @@ class Store:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _release(monitor: sqlite3.Connection, reading: Reading) -> None:
+    monitor.close()
+    reading.close()

@@ -23,10 +23,12 @@ _RESTORE = "Restore the collection from a copy, or index again."
 
 def verify(collection: Path, connection: sqlite3.Connection, listing: Listing, size: int) -> Iterator[Finding]:
     """Every file byte by byte, and every row of the catalogue. Nothing is changed."""
-    for (said,) in connection.execute("PRAGMA integrity_check").fetchall():
-        if said != "ok":
-            yield Finding("catalogue.sqlite", said, _RESTORE)
-    yield from _rows(connection, size)
+    try:
+        said = [line for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
+        findings = [Finding("catalogue.sqlite", line, _RESTORE) for line in said] or list(_rows(connection, size))
+    except sqlite3.DatabaseError as error:
+        findings = [Finding("catalogue.sqlite", str(error), _RESTORE)]
+    yield from findings
     for _, each, what in damaged(listing):
         yield Finding(f"{FOLDER}/{each.path.name}", what, _REPAIR)
     for segments in (*listing.fields.values(), listing.thumbs):
