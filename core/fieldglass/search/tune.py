@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fieldglass.search.rows import SegmentRows, products, windows
+from fieldglass.search.rows import Scratch, SegmentRows, products, windows
 from fieldglass.search.top import Top
 
 if TYPE_CHECKING:
@@ -53,12 +53,13 @@ def neighbours(rows: Rows, there: I64, queries: F32, k: int) -> I64:
     tops = [Top(k) for _ in queries]
     allowed = np.zeros(rows.size, dtype=np.bool_)
     allowed[there] = True
+    scratch = Scratch()
     for low, high in windows([rows], 0, rows.size, len(queries)):
         block = rows.window(low, high)
         flat = block[:, 0] if rows.rows == 1 else block.mean(axis=1)
-        scores = products(flat, queries, np.empty((len(queries), high - low), dtype=np.float32))
-        for top, score in zip(tops, scores, strict=True):
-            hits = np.flatnonzero(score > top.threshold)
+        scores = products(flat, queries, scratch)
+        for top, score in zip(tops, np.ascontiguousarray(scores.T), strict=True):
+            hits = np.flatnonzero(score >= top.threshold)
             hits = hits[allowed[low + hits]]
             top.offer(low + hits, score[hits], score[hits])
     found = np.full((len(queries), k), -1, dtype=np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 from fieldglass.errors import LoaderError, QueryError
 from fieldglass.registry import registry
 from fieldglass.search.moments import moments
-from fieldglass.search.rows import SegmentRows, reduced, windows
+from fieldglass.search.rows import Scratch, SegmentRows, reduced, windows
 from fieldglass.types import Problem
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class View:
         rows = self.rows(field)
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         found = np.empty((len(vectors), self.size), dtype=np.float32)
+        scratch = Scratch()
         for low, high in windows([rows], 0, self.size, len(vectors)):
-            out = np.empty((len(vectors), (high - low) * rows.rows), dtype=np.float32)
-            found[:, low:high] = reduced(rows.window(low, high), vectors, rows.reduce, out)
+            found[:, low:high] = reduced(rows.window(low, high), vectors, rows.reduce, scratch).T
         found[:, ~self.present(field)] = np.nan
         return found
 
