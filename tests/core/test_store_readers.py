@@ -87,7 +87,7 @@ def test_readers_of_a_busy_collection_always_see_one_state(path, tmp_path):
     process.start()
     looks, versions = 0, set()
     try:
-        end = time.monotonic() + 3
+        end = time.monotonic() + 2
         with Store.open(path) as kept:
             while time.monotonic() < end:
                 with Store.open(path) as store:  # opens in the middle of whatever the other does
