@@ -47,6 +47,14 @@ def test_a_hit_has_its_picture_and_path(collection, pictures):
     assert html.count("data:image/webp;base64,") == 3
 
 
+def test_a_result_outlives_its_collection(site, collection):  # noqa: F811
+    with fieldglass.open(collection.path) as c:
+        result = c.search(text="blue", k=2)
+    collection.delete(["blue.png"])
+    assert result[0].id == "blue.png" and result[0].thumbnail
+    assert result._repr_html_().count("data:image/webp;base64,") == 2
+
+
 def test_every_way_to_give_a_picture_is_the_same(collection, pictures):
     path = pictures / "pink.png"
     opened = Image.open(path)
