@@ -151,7 +151,7 @@ class Executor:
         blocks = {field: rows.gather(positions) for field, rows in self.rows.items()}
         found = []
         for part in self.plan.parts:
-            every = np.einsum("brd,d->br", blocks[part.field], part.vectors[query])  # in this thread: too few for a pool
+            every = np.einsum("brd,d->br", blocks[part.field], part.vectors[query])  # one thread: too few for a pool
             scores = every.sum(axis=1) if self.rows[part.field].reduce == "sum" else every.max(axis=1)
             found.append(scores + np.float32(part.bias))
         return found
