@@ -1,7 +1,7 @@
 """A collection of pictures on disk: index into it, search it, change it.
 
     c = fieldglass.open("holiday.collection")
-    for hit in c.search(image="beach.jpg", text="a dog", where="year >= 2019", k=10):
+    for hit in c.search(image="beach.jpg", text="a dog", where="taken >= '2019-06-01'", k=10):
         print(hit.rank, hit.id, hit.score)
 """
 

@@ -44,7 +44,7 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
     Examples:
       fieldglass search holiday.collection --text "a dog on a beach"
       fieldglass search holiday.collection --image dog.jpg --text "in the snow" -k 20 --open
-      fieldglass search holiday.collection --like 2019/IMG_4711.jpg --exclude-self --where "year >= 2018"
+      fieldglass search holiday.collection --like 2019/IMG_4711.jpg --exclude-self --where "taken >= '2018-06-01'"
       fieldglass search shop.collection --image red.jpg --text "a longer dress" --set text_weight=0.7
       fieldglass search shop.collection --text "boots" --not-text "leather" --format json
       curl -s https://example.org/cat.jpg | fieldglass search holiday.collection --image -
