@@ -11,8 +11,8 @@ import sys
 import threading
 
 import pytest
-import small_checkpoints as small
 
+import small_checkpoints as small
 from fieldglass.errors import UsageError
 from fieldglass.models.check import verify
 
