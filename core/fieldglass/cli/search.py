@@ -11,6 +11,7 @@ import click
 from fieldglass.cli.query import how, query_options, question_of
 
 if TYPE_CHECKING:
+    from fieldglass.collection import Collection
     from fieldglass.result import SearchResult
 
 __all__ = ["search"]
@@ -27,7 +28,7 @@ __all__ = ["search"]
     "--index", type=click.Choice(["auto", "exact", "ivf"]), default="auto", show_default=True,
     help="exact compares every item.",
 )  # fmt: skip
-@click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; prints JSON lines.")
+@click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; JSON lines or a page.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "html"]), default="table", show_default=True,
     help="How to print.",
@@ -52,23 +53,30 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
     """
     import fieldglass
 
+    if show:
+        form, out = "html", out or _page_file(collection)
     asked = {name: options.pop(name) for name in ("k", "min_score", "collapse", "rerank", "index")}
     with fieldglass.open(collection) as opened:
         if queries is not None:
-            from fieldglass.cli.batch import answer_file
-
-            _write(answer_file(opened, queries, options, {**how(options), **asked}), out)
-            return
-        question = question_of(opened, options)
-        (result,) = opened.answer([question], **how(options), **asked)
-        if show:
-            form, out = "html", out or _page_file(collection)
-        if form == "table" and out is None:
-            _table(result)
+            _write(_many(opened, queries, form, options, {**how(options), **asked}), out)
         else:
-            _write(_rendered(result, form), out)
+            (result,) = opened.answer([question_of(opened, options)], **how(options), **asked)
+            if form == "table" and out is None:
+                _table(result)
+            else:
+                _write(_rendered(result, form), out)
     if show and out is not None:
         click.launch(str(out.resolve()))
+
+
+def _many(collection: Collection, queries: Path, form: str, options: dict[str, Any], asked: dict[str, Any]) -> str:
+    from fieldglass.cli.batch import answer_file, json_lines
+    from fieldglass.report import page
+
+    answers = answer_file(collection, queries, options, asked)
+    if form == "html":
+        return page([result for _, result in answers], title=f"{len(answers)} queries of {queries.name}")
+    return json_lines(answers)
 
 
 def _rendered(result: SearchResult, form: str) -> str:
