@@ -75,7 +75,7 @@ class Indexes:
             registry().get("indexes", asked)
             raise UsageError(
                 f"The collection has no index of kind {asked!r} that can be used. {' '.join(notes)}".rstrip(),
-                hint=f"Build it (`fieldglass index ... --index {asked}`), or search with 'auto' or 'exact'.",
+                hint=f"Build it (`fieldglass build COLLECTION --kind {asked}`), or search with 'auto' or 'exact'.",
             )
         return Ready({}, count, tuple(notes))
 
