@@ -109,6 +109,7 @@ def test_several_parts_and_negatives(search):
         (["--text", "x", "--rerank", "none"], 2, "There is no reranker 'none'"),
         (["--text", "x", "--collapse", "price2"], 2, "price2"),
         (["--text", "x", "--only", "nothing.txt"], 2, "no file 'nothing.txt'"),
+        (["--text", "x", "--index", "ivf"], 2, "fieldglass build COLLECTION --kind ivf"),
         (["--text", "x", "-k", "0"], 2, "0 is not in the range"),
     ],
 )

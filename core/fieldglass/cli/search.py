@@ -25,9 +25,8 @@ __all__ = ["search"]
 @click.option("--collapse", metavar="GROUP", help="The best item alone of each value of a group column.")
 @click.option("--rerank", metavar="NAME", help="Reorder the first hits.")
 @click.option(
-    "--index", type=click.Choice(["auto", "exact", "ivf"]), default="auto", show_default=True,
-    help="exact compares every item.",
-)  # fmt: skip
+    "--index", default="auto", show_default=True, metavar="NAME", help="exact compares every item; else one that is built."
+)
 @click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; JSON lines or a page.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "html"]), default="table", show_default=True,
