@@ -24,9 +24,7 @@ __all__ = ["search"]
 @click.option("--min-score", type=float, help="Leave out hits below this score.")
 @click.option("--collapse", metavar="GROUP", help="The best item alone of each value of a group column.")
 @click.option("--rerank", metavar="NAME", help="Reorder the first hits.")
-@click.option(
-    "--index", default="auto", show_default=True, metavar="NAME", help="exact compares every item; else one that is built."
-)
+@click.option("--index", default="auto", show_default=True, metavar="NAME", help="`exact` compares every item.")
 @click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; JSON lines or a page.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "html"]), default="table", show_default=True,
