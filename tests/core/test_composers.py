@@ -6,10 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from galleries import gallery, unit, wave
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import TinyEncoder
 
 from fieldglass.composers.linear import Slerp, Sum, slerp
 from fieldglass.composers.normal import normal_cdf
@@ -19,6 +17,8 @@ from fieldglass.errors import QueryError, UsageError
 from fieldglass.search import Engine
 from fieldglass.store import Field
 from fieldglass.types import ProbeScores, Query, QueryImage, QueryText, Sample
+from galleries import gallery, unit, wave
+from tiny import TinyEncoder
 
 GALLERY = np.stack([wave(row) for row in range(6)])
 PICTURE, TEXT = wave(10), wave(11)

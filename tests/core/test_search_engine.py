@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from galleries import Ask, gallery, random_rows, unit, weicom
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny import TinyEncoder
 
 from fieldglass.errors import FilterError, PluginError, QueryError, UnknownNameError, UsageError
 from fieldglass.search import Engine
 from fieldglass.store import Field
 from fieldglass.types import Fusion, Item, Probe, Probes, Query, QueryImage, Ranking
+from galleries import Ask, gallery, random_rows, unit, weicom
+from tiny import TinyEncoder
 
 ROWS = random_rows(300)
 ASKED = random_rows(20, seed=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +68,11 @@ class View:
     def complete(self, field: str) -> bool:
         """Whether every live item has the field."""
         return int(np.count_nonzero(self.present(field))) == self.snapshot.count
+
+    @cached_property
+    def derived(self) -> frozenset[str]:
+        """The names of the derived files that the catalogue lists, sound or not."""
+        return frozenset(self.snapshot.info()["derived"])
 
     def norm(self, field: str) -> float:
         """The norm of a long row of a field (of all rows of an item, where they are summed), from a few hundred."""
