@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fieldglass.errors import FilterError, PluginError, QueryError, UnknownNameError, UsageError
 from fieldglass.search import Engine
 from fieldglass.store import Field
-from fieldglass.types import Fusion, Item, Probe, Probes, Query, QueryImage, Ranking
+from fieldglass.types import Fusion, Item, Probe, Probes, Query, QueryImage, QueryText, Ranking
 from galleries import Ask, gallery, random_rows, unit, weicom
 from tiny import TinyEncoder
 
@@ -404,3 +404,12 @@ def test_two_fields_where_some_items_lack_one(tmp_path):
     assert found.notes == ("200 items lack the field 'caption': they count as average there.",)
     alone = engine.search([Query()], composer=Ask(ASKED[:1], field="caption"), k=300)[0].ranking
     assert sorted(alone.positions.tolist()) == list(range(0, 300, 3))
+
+
+def test_a_batch_of_all_kinds_gets_the_composer_of_each(engine):
+    picture, text = (QueryImage(id="i1"),), (QueryText("red"),)
+    queries = [Query(images=picture), Query(texts=text), Query(images=picture, texts=text), Query(place=(1.0, 2.0))]
+    together = engine.search(queries, k=5)
+    assert [each.composer for each in together] == ["image", "text", "weicom", "image"]
+    for query, found in zip(queries, together, strict=True):
+        assert engine.search([query], k=5)[0].ranking.ids == found.ranking.ids
