@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldglass._torchvision import require
+from fieldglass.models import weights
 from fieldglass.models.carriers import carried
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MiniLM"]
 
-_FILES = ("model.safetensors", "tokenizer.json")
 _LONGEST = 256  # tokens, as its sentence-transformers configuration says
 _BATCH = 32
 _WIDTH = 384
@@ -25,12 +25,12 @@ class MiniLM:
     """Sentences to unit vectors (n, 384) float32, on the CPU. Construction checks the sha256 and loads the weights."""
 
     def __init__(self) -> None:
-        folder = str(next(carried(name) for name in _FILES).parent)
         transformers = require("transformers")
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model = transformers.BertModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False
-        ).eval()
+        tokenizer, path = carried("tokenizer.json"), carried("model.safetensors")
+        self._tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tokenizer), pad_token="[PAD]")
+        config = transformers.BertConfig.from_json_file(str(path.with_name("config.json")))
+        self._model = transformers.BertModel(config, add_pooling_layer=False).eval()
+        weights.fit(self._model, weights.read(path), path, "MiniLM", ignore=("pooler.",))
 
     def __call__(self, texts: Sequence[str]) -> F32:
         """(n,) str -> (n, 384) float32, unit."""
