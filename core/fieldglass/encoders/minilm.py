@@ -30,7 +30,7 @@ class MiniLM:
         self._tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tokenizer), pad_token="[PAD]")
         config = transformers.BertConfig.from_json_file(str(path.with_name("config.json")))
         self._model = transformers.BertModel(config, add_pooling_layer=False).eval()
-        weights.fit(self._model, weights.read(path), path, "MiniLM", ignore=("pooler.",))
+        weights.fit(self._model, weights.read(path), path, "MiniLM", ignore=("pooler.", "embeddings.position_ids"))
 
     def __call__(self, texts: Sequence[str]) -> F32:
         """(n,) str -> (n, 384) float32, unit."""
