@@ -195,6 +195,8 @@ def test_what_can_be_said_in_the_type_of_its_column_is_kept(store, writer, sourc
         {"price": 9.5, "code": "38", "sale": False, "day": "2022-03-04"},
         {"code": "false"},
     ]
+    writer.put_metadata([("1", {"price": "1.299,50"}), ("2", {"price": "1,299"})])
+    assert [each.get("price") for each in store.snapshot().metadata([0, 1])] == [1299.5, None]
     writer.put_metadata([("3", {"price": "007"})])
     assert "price" not in store.snapshot().metadata([2])[0]  # a leading zero is a code
 

@@ -20,6 +20,7 @@ _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _INT = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?((0|[1-9][0-9]*)|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?")
+_UNCLEAR = re.compile(r"^[^.]*,[0-9]{3}\s*$")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?")
 _KINDS = ("bool", "int", "float", "comma", "date")
@@ -71,9 +72,15 @@ def _missing(value: Any) -> bool:
 
 
 def fitted(text: str, kind: str) -> Any:
-    """A text as a value of a column of that kind, a float in one of int too; None where it is none."""
-    possible = _possible(text, ".")
-    fit = kind if kind in possible else "float" if kind == "int" and "float" in possible else ""
+    """A text as a value of a column of that kind, a float in one of int too; None where it is none.
+
+    "9,95" is a number too; "1,299" is none, since it may be either of two.
+    """
+    possible = _possible(text, ".,")
+    if _UNCLEAR.search(text):
+        possible.discard("comma")
+    numbers = ("int", "float", "comma") if kind == "int" else ("float", "comma") if kind == "float" else (kind,)
+    fit = next((each for each in numbers if each in possible), "")
     return _CONVERT[fit](text) if fit else None
 
 

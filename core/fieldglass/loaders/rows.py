@@ -176,7 +176,7 @@ def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Row | BadRow]:
                 yield BadRow(line, f"the line is longer than {MAX_LINE} characters")
             except csv.Error as error:
                 lines.retry()
-                yield BadRow(line, f"{error}; is a quote not closed?")
+                yield BadRow(line, f"{error} (is a quote not closed?)")
             else:
                 if len(cells) > len(names):
                     yield BadRow(line, f"it has {len(cells)} cells, the header {len(names)}")
