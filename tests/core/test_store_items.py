@@ -94,7 +94,7 @@ def test_a_snapshot_is_cached_until_something_is_committed(store, writer, source
     assert second.version > first.version
     assert second.data_version > first.data_version
     assert (first.count, second.count) == (0, 1)
-    writer.set_property("x", "1")
+    writer.put_metadata([("a", {"x": 1})])
     third = store.snapshot()
     assert third.version > second.version
     assert third.data_version == second.data_version

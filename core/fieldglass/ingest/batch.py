@@ -71,14 +71,13 @@ class Copy:
 
 @dataclass(frozen=True)
 class Ready:
-    """An item with all that is stored of it. `copied` says that it was not encoded."""
+    """An item with all that is stored of it."""
 
     task: Task
     content_hash: str
     metadata: Mapping[str, Any]
     thumb: bytes
     vectors: Mapping[str, NDArray[np.float32]]
-    copied: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,7 @@ class Step:
                 continue
             copy = self._copies(content)
             if copy is not None and self._field in copy.vectors:
-                yield Ready(task, content, self._columns(task, warnings), copy.thumb, copy.vectors, copied=True), None
+                yield Ready(task, content, self._columns(task, warnings), copy.thumb, copy.vectors), None
                 continue
             to_read.append((task, content))
         if to_read:

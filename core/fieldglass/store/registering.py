@@ -55,8 +55,25 @@ def move_source(connection: sqlite3.Connection, name: str, root: Path) -> None:
         raise UnknownNameError(f"There is no source {name!r}.", hint=f"Sources: {', '.join(known) or 'none'}.")
     if not root.exists():
         raise UsageError(f"{root} does not exist.")
-    _check_roots(root, {other: source for other, source in known.items() if other != name})
+    others = {other: source for other, source in known.items() if other != name}
+    _drop_empty(connection, root, others)
+    _check_roots(root, others)
     connection.execute("UPDATE source SET root = ? WHERE name = ?", (str(root), name))
+
+
+def _drop_empty(connection: sqlite3.Connection, root: Path, others: dict[str, Source]) -> None:
+    """Forget sources there whose items are all removed: a moved folder was taken for another. The first one stays."""
+    for source in list(others.values()):
+        if source.key == 1 or not _overlap(root, source.root):
+            continue
+        if connection.execute("SELECT 1 FROM item WHERE source = ? LIMIT 1", (source.key,)).fetchone() is None:
+            connection.execute("DELETE FROM journal WHERE source = ?", (source.key,))
+            connection.execute("DELETE FROM source WHERE key = ?", (source.key,))
+            del others[source.name]
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def add_field(connection: sqlite3.Connection, field: Field) -> None:
@@ -86,7 +103,7 @@ def _shape(field: Field) -> tuple[str, int, int, str]:
 
 def _check_roots(root: Path, known: Mapping[str, Source]) -> None:
     for other in known.values():
-        if root.is_relative_to(other.root) or other.root.is_relative_to(root):
+        if _overlap(root, other.root):
             raise UsageError(
                 f"{root} overlaps with {other.root}, the root of source {other.name!r}.",
                 hint="Index the outer folder as one source, or put the other into a collection of its own.",

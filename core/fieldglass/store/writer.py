@@ -71,7 +71,7 @@ class Writer:
             self._connection.close()
             self._lock.release()
 
-    # Sources, fields, properties
+    # Sources, fields, columns
 
     def add_source(self, name: str, root: Path, loader: str, options: Mapping[str, Any] | None = None) -> Source:
         """A root of items; the same name and root again is the same source, with the options of now.
@@ -84,7 +84,7 @@ class Writer:
         return source
 
     def relocate(self, name: str, root: Path) -> None:
-        """The root of a source has moved. Nothing is read again."""
+        """The root of a source has moved. Nothing is read again. An empty source that is in its way goes."""
         with self._transaction():
             move_source(self._connection, name, root.resolve())
             touch_state(self._connection)
@@ -93,12 +93,6 @@ class Writer:
         """A kind of vector. FingerprintError where that name holds vectors of another encoder or shape."""
         with self._transaction():
             add_field(self._connection, field)
-            touch_state(self._connection)
-
-    def set_property(self, name: str, value: str) -> None:
-        """A property of the whole collection, such as `exclude_group`."""
-        with self._transaction():
-            self._connection.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", (name, value))
             touch_state(self._connection)
 
     def define(self, columns: Iterable[Column]) -> None:
