@@ -77,7 +77,9 @@ def refresh(collection: Path) -> None:
 @click.option("--where", metavar="SQL", help="Remove what this filter finds.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rm(collection: Path, ids: tuple[str, ...], where: str | None, yes: bool) -> None:
-    """Remove items by id, by filter, or by a list on standard input (`-`); the files stay.
+    """Remove items by id, by filter, or by a list on standard input (`-`).
+
+    The files stay, and the next `fieldglass index` of their folder takes them in again.
 
     \b
     Examples:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from fieldglass.errors import LoaderError, UsageError
 from fieldglass.loaders.cells import ColumnTypes
-from fieldglass.loaders.rows import BadRow, column_names, decimals_of, read_rows
+from fieldglass.loaders.rows import BadRow, column_names, decimals_of, read_rows, require_column
 from fieldglass.store import Store
 
 __all__ = ["Joined", "annotate"]
@@ -50,11 +49,7 @@ def annotate(
         raise LoaderError(f"There is no table {str(table)!r}.")
     names = column_names(table, encoding=encoding, delimiter=delimiter)
     for name in (on, *(columns or ())):
-        if names and name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}."
-            hint += " Say which holds the ids: --on COLUMN." if name == on else ""
-            raise LoaderError(f"{table.name!r} has no column {name!r}.", hint=hint)
+        require_column(table, name, names, " Which holds the ids is said by --on COLUMN." if name == on else "")
     chosen = [name for name in columns or names if name != on]
     if names and not chosen:
         raise UsageError(f"{table.name!r} has no column besides {on!r}.")

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import codecs
 import csv
+import difflib
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from fieldglass.errors import LoaderError, MissingExtraError
 
-__all__ = ["BadRow", "Row", "column_names", "decimals_of", "read_rows"]
+__all__ = ["BadRow", "Row", "column_names", "decimals_of", "read_rows", "require_column"]
 
 MAX_LINE = 1 << 20  # characters; a longer line is a bad row
 MAX_BAD = 1000  # bad rows of one table before it is given up
@@ -99,6 +100,15 @@ def decimals_of(path: Path, *, encoding: str = "utf-8", delimiter: str = "", dec
             return ".," if _told(file.readline(MAX_LINE), delimiter) == ";" else "."
     except (OSError, UnicodeError, LookupError):  # whoever reads its rows will say so
         return "."
+
+
+def require_column(path: Path, name: str, columns: Sequence[str], advice: str = "") -> None:
+    """LoaderError with what there is where a table, unless it has no rows, lacks a column."""
+    if columns and name not in columns:
+        near = difflib.get_close_matches(name, columns, n=1)
+        guess = f"Did you mean {near[0]!r}? " if near else ""
+        hint = f"{guess}It has: {', '.join(columns)}.{advice}"
+        raise LoaderError(f"{path.name!r} has no column {name!r}.", hint=hint)
 
 
 class _TooLong(Exception):

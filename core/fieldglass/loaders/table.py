@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from fieldglass.errors import LoaderError, UsageError
 from fieldglass.loaders.cells import ColumnTypes
 from fieldglass.loaders.files import read_pictures
 from fieldglass.loaders.paths import OutsideError, inside
 from fieldglass.loaders.picture import MAX_PIXELS
-from fieldglass.loaders.rows import BadRow, Row, column_names, decimals_of, read_rows
+from fieldglass.loaders.rows import BadRow, Row, column_names, decimals_of, read_rows, require_column
 from fieldglass.types import Item, Problem, Sample
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class Table:
         decimals = decimals_of(root, encoding=self.encoding, delimiter=self.delimiter, decimal=self.decimal)
         plan = _Plan(self._path_column(root, columns), ColumnTypes(decimals), {})
         for name in filter(None, (self.id_column, *self.groups)):
-            _require(name, columns, root)
+            require_column(root, name, columns)
         seen: set[bytes] = set()
         for row in self._rows(root):
             if isinstance(row, BadRow):
@@ -141,7 +140,7 @@ class Table:
 
     def _path_column(self, root: Path, columns: list[str]) -> str:
         if self.path_column:
-            _require(self.path_column, columns, root)
+            require_column(root, self.path_column, columns)
             return self.path_column
         lowered = {name.lower().replace(" ", "_"): name for name in reversed(columns)}
         for name in PATH_COLUMNS:
@@ -203,10 +202,3 @@ def _refusal(item_id: str, path: str, base: Path) -> tuple[str, str] | None:
     if not item_id or len(item_id) > _MAX_ID or "\0" in item_id:
         return "table-id", f"an id has 1 to {_MAX_ID} characters, this one {len(item_id)}"
     return None
-
-
-def _require(name: str, columns: Sequence[Any], root: Path) -> None:
-    if columns and name not in columns:
-        near = difflib.get_close_matches(name, columns, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(map(str, columns))}."
-        raise LoaderError(f"{root.name!r} has no column {name!r}.", hint=hint)
