@@ -37,6 +37,13 @@ def fieldglass_composers():  # type: ignore[no-untyped-def]
         Offer("sum", "fieldglass.composers.linear:Sum", "weighted sum of picture and text vectors"),
         Offer("slerp", "fieldglass.composers.linear:Slerp", "spherical interpolation from picture to text"),
         Offer("weicom", "fieldglass.composers.weicom:WeiCom", "weighted sum of calibrated scores (arXiv 2405.15587)"),
+        Offer("product", "fieldglass.composers.fusions:Product", "picture score times text score"),
+        Offer("percentile", "fieldglass.composers.fusions:Percentile", "weighted sum of percentile ranks"),
+        Offer("zscore", "fieldglass.composers.fusions:ZScore", "weighted sum of z-scores"),
+        Offer("rrf", "fieldglass.composers.fusions:Rrf", "reciprocal rank fusion of the picture's and the text's list"),
+        Offer("blend", "fieldglass.composers.blend:Blend", "any two composers: --set first=... --set second=..."),
+        Offer("pdv", "fieldglass.composers.pdv:Pdv", "prompt directions around any text-space composer (arXiv 2502.07215)"),
+        Offer("alpha-qe", "fieldglass.composers.alpha_qe:AlphaQe", "a query moved towards its own first hits"),
     ]
 
 
