@@ -10,7 +10,14 @@ import pytest
 from PIL import Image
 
 import fieldglass
-from fieldglass.errors import CollectionError, FilterError, FingerprintError, NotACollectionError, QueryError
+from fieldglass.errors import (
+    CollectionError,
+    FilterError,
+    FingerprintError,
+    NotACollectionError,
+    QueryError,
+    UsageError,
+)
 from plugged import COLOURS, paint, site  # noqa: F401
 
 
@@ -178,6 +185,8 @@ def test_what_is_not_there(tmp_path, site):  # noqa: F811
     assert (tmp_path / "x.collection" / "file").read_text() == "mine"
     with pytest.raises(LookupError):
         fieldglass.create(tmp_path / "new.collection", "tyni")
+    with pytest.raises(UsageError):
+        fieldglass.create(tmp_path / "new.collection", "tiny", field="no/name")
     assert not (tmp_path / "new.collection").exists()
 
 

@@ -77,7 +77,8 @@ def test_more_queries_than_one_pass_takes_keep_their_order(engine):
 
     class Looked(Ask):
         def compose(self, queries, encoder, gallery):
-            return Probes((Probe("image", np.stack([many[int(query.id)] for query in queries])),), Fusion("x", "linear"))
+            vectors = np.stack([many[int(query.id)] for query in queries])
+            return Probes((Probe("image", vectors),), Fusion("x", "linear"))
 
     found = engine.search([Query(id=str(row)) for row in range(300)], composer=Looked(), k=3)
     assert positions(found) == [nearest(asked, range(300), 3) for asked in many]
