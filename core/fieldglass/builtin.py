@@ -44,6 +44,7 @@ def fieldglass_composers():  # type: ignore[no-untyped-def]
         Offer("blend", "fieldglass.composers.blend:Blend", "any two composers: --set first=... --set second=..."),
         Offer("pdv", "fieldglass.composers.pdv:Pdv", "prompt directions around any text-space composer (arXiv 2502.07215)"),
         Offer("freedom", "fieldglass.composers.freedom:FreeDom", "another domain, by the neighbours' words (arXiv 2412.03297)"),
+        Offer("basic", "fieldglass.composers.basic:Basic", "centred, projected, expanded, multiplied (arXiv 2510.25387)"),
         Offer("alpha-qe", "fieldglass.composers.alpha_qe:AlphaQe", "a query moved towards its own first hits"),
     ]
 
