@@ -177,9 +177,9 @@ def test_a_gallery_of_places_is_searched_by_a_place_and_by_a_text(tmp_path):
     assert found.ranking.ids == ("Potsdam", "Berlin", "Munich")
     across = engine.search([Query(place=(-16.0, 179.9))], k=2)[0]  # beyond the antimeridian lies Apia
     assert across.ranking.ids == ("Suva", "Apia")
-    near = engine.search([Query(images=(QueryImage(id="Berlin"),), where="country = 'de'", exclude=frozenset({"Berlin"}))])
-    assert near[0].ranking.ids == ("Potsdam", "Munich")
-    assert engine.search([Query(texts=(QueryText("red"),))], k=6)[0].ranking.ids.__len__() == 6
+    german = Query(images=(QueryImage(id="Berlin"),), where="country = 'de'", exclude=frozenset({"Berlin"}))
+    assert engine.search([german])[0].ranking.ids == ("Potsdam", "Munich")
+    assert len(engine.search([Query(texts=(QueryText("red"),))], k=6)[0].ranking.ids) == 6
 
 
 # 5. A caption field
