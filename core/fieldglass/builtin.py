@@ -49,6 +49,8 @@ def fieldglass_composers():  # type: ignore[no-untyped-def]
         Offer("searle", "fieldglass.composers.inversion:Searle", "picture as a word, by a network (arXiv 2303.15247)"),
         Offer("lincir", "fieldglass.composers.inversion:Lincir", "picture as a word, by a network (arXiv 2312.01998)"),
         Offer("oti", "fieldglass.composers.oti:Oti", "picture as a word, found for each query (arXiv 2303.15247)"),
+        Offer("weimocir", "fieldglass.composers.weimocir:WeiMoCir", "pictures and captions compared (arXiv 2409.04918)"),
+        Offer("cirevl", "fieldglass.composers.cirevl:Cirevl", "the caption, edited as the text asks (arXiv 2310.09291)"),
         Offer("alpha-qe", "fieldglass.composers.alpha_qe:AlphaQe", "a query moved towards its own first hits"),
     ]
 
