@@ -42,15 +42,29 @@ def fieldglass_composers():  # type: ignore[no-untyped-def]
         Offer("zscore", "fieldglass.composers.fusions:ZScore", "weighted sum of z-scores"),
         Offer("rrf", "fieldglass.composers.fusions:Rrf", "reciprocal rank fusion of the picture's and the text's list"),
         Offer("blend", "fieldglass.composers.blend:Blend", "any two composers: --set first=... --set second=..."),
-        Offer("pdv", "fieldglass.composers.pdv:Pdv", "prompt directions around any text-space composer (arXiv 2502.07215)"),
-        Offer("freedom", "fieldglass.composers.freedom:FreeDom", "another domain, by the neighbours' words (arXiv 2412.03297)"),
-        Offer("basic", "fieldglass.composers.basic:Basic", "centred, projected, expanded, multiplied (arXiv 2510.25387)"),
-        Offer("pic2word", "fieldglass.composers.inversion:Pic2Word", "picture as a word, by a network (arXiv 2302.03084)"),
+        Offer(
+            "pdv", "fieldglass.composers.pdv:Pdv", "prompt directions around any text-space composer (arXiv 2502.07215)"
+        ),
+        Offer(
+            "freedom",
+            "fieldglass.composers.freedom:FreeDom",
+            "another domain, by the neighbours' words (arXiv 2412.03297)",
+        ),
+        Offer(
+            "basic", "fieldglass.composers.basic:Basic", "centred, projected, expanded, multiplied (arXiv 2510.25387)"
+        ),
+        Offer(
+            "pic2word", "fieldglass.composers.inversion:Pic2Word", "picture as a word, by a network (arXiv 2302.03084)"
+        ),
         Offer("searle", "fieldglass.composers.inversion:Searle", "picture as a word, by a network (arXiv 2303.15247)"),
         Offer("lincir", "fieldglass.composers.inversion:Lincir", "picture as a word, by a network (arXiv 2312.01998)"),
         Offer("oti", "fieldglass.composers.oti:Oti", "picture as a word, found for each query (arXiv 2303.15247)"),
-        Offer("weimocir", "fieldglass.composers.weimocir:WeiMoCir", "pictures and captions compared (arXiv 2409.04918)"),
-        Offer("cirevl", "fieldglass.composers.cirevl:Cirevl", "the caption, edited as the text asks (arXiv 2310.09291)"),
+        Offer(
+            "weimocir", "fieldglass.composers.weimocir:WeiMoCir", "pictures and captions compared (arXiv 2409.04918)"
+        ),
+        Offer(
+            "cirevl", "fieldglass.composers.cirevl:Cirevl", "the caption, edited as the text asks (arXiv 2310.09291)"
+        ),
         Offer("alpha-qe", "fieldglass.composers.alpha_qe:AlphaQe", "a query moved towards its own first hits"),
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ class TestAlphaQe(ComposerContract):
 
 class TestAlphaQeOfASum(ComposerContract):
     composer = "alpha-qe"
-    options = {"base": "sum", "n": 3}
+    options: ClassVar = {"base": "sum", "n": 3}
 
 
 @pytest.fixture

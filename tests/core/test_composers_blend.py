@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -18,17 +20,17 @@ from given_vectors import GALLERY, TEXT, GivenVectors, query
 
 class TestBlendOfVectors(ComposerContract):
     composer = "blend"
-    options = {"first": "image", "second": "text"}
+    options: ClassVar = {"first": "image", "second": "text"}
 
 
 class TestBlendOfFusions(ComposerContract):
     composer = "blend"
-    options = {"first": "weicom", "second": "rrf", "by": "rrf"}
+    options: ClassVar = {"first": "weicom", "second": "rrf", "by": "rrf"}
 
 
 class TestBlendOfBlends(ComposerContract):
     composer = "blend"
-    options = {"first": "blend", "second": "slerp", "by": "percentile"}
+    options: ClassVar = {"first": "blend", "second": "slerp", "by": "percentile"}
 
 
 @pytest.fixture
@@ -51,7 +53,9 @@ def test_a_blend_of_fusions_is_that_of_their_scores(engine, by):
     def normal(values):
         return (values - values.mean()) / values.std(ddof=1) if by == "zscore" else percentile(values)
 
-    blended = scores(engine, "blend", first="weicom", second="zscore", by=by, share=0.25, first_settings="text_weight=.3")
+    blended = scores(
+        engine, "blend", first="weicom", second="zscore", by=by, share=0.25, first_settings="text_weight=.3"
+    )
     weicom, zscore = scores(engine, "weicom", text_weight=0.3), scores(engine, "zscore")
     assert blended == pytest.approx(0.75 * normal(weicom) + 0.25 * normal(zscore), abs=1e-6)
 
@@ -63,7 +67,9 @@ def test_the_ends_are_the_composers_themselves(engine, share, alone):
 
 
 def test_objects_and_settings_and_fields():
-    made = Blend(first=ZScore(text_weight=0.2), second="sum", second_settings="text_weight=0.9; field=other", field="mine")
+    made = Blend(
+        first=ZScore(text_weight=0.2), second="sum", second_settings="text_weight=0.9; field=other", field="mine"
+    )
     assert made.first.text_weight == 0.2 and made.second.text_weight == 0.9 and made.second.field == "other"
     assert Blend(field="mine").first.field == "mine"
 

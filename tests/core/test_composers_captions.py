@@ -1,4 +1,4 @@
-"""WeiMoCIR, CIReVL and PDV: golden values, captions from a file, a language model that behaves and one that does not."""
+"""WeiMoCIR, CIReVL and PDV: golden values, captions from a file, language models that behave and that do not."""
 
 from __future__ import annotations
 

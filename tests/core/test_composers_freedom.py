@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def engine(tmp_path):
 
 class TestFreeDom(ComposerContract):
     composer = "freedom"
-    options = {"words": "styles", "proxies": 5}
+    options: ClassVar = {"words": "styles", "proxies": 5}
 
 
 GOLDEN = {"proxies": 3, "n": 3, "kept": 2, "own_proxy": False}
@@ -76,7 +78,7 @@ def test_a_picture_from_elsewhere_is_its_own_proxy_and_an_item_is_not_twice(engi
 def test_a_gallery_of_one_and_more_than_there_is(tmp_path, words):
     field = Field("image", "given", {}, "given", 4)
     engine = Engine(gallery(tmp_path, GALLERY[:1], field=field), GivenVectors(TEXTS))
-    options = {"proxies": 50, "n": 50, "kept": 50, "words": words}
+    options: ClassVar = {"proxies": 50, "n": 50, "kept": 50, "words": words}
     assert len(engine.search([query("sketch")], composer="freedom", options=options)[0].ranking.positions) == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ class TestProduct(ComposerContract):
 
 class TestPlainProduct(ComposerContract):
     composer = "product"
-    options = {"clamp": False}
+    options: ClassVar = {"clamp": False}
 
 
 class TestPercentile(ComposerContract):

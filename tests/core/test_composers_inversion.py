@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from skimage import data
@@ -33,7 +35,7 @@ def searle(width_in=32, width_out=32):
     layers = [nn.Linear(width_in, hidden), nn.GELU(), nn.Dropout(0.5), nn.Linear(hidden, hidden), nn.GELU()]
     made = nn.Module()
     made.layers = nn.Sequential(*layers, nn.Dropout(0.5), nn.Linear(hidden, width_out))
-    made.run = lambda x: made.layers(x)
+    made.run = made.layers.forward
     return made.eval()
 
 
@@ -126,7 +128,7 @@ class TestPic2Word(Kit):
 
 class TestOti(Kit):
     composer = "oti"
-    options = {"steps": 3}
+    options: ClassVar = {"steps": 3}
 
 
 del Kit
@@ -161,7 +163,11 @@ def network(name):
 
 @pytest.mark.parametrize(
     ("name", "prompt"),
-    [("searle", "a photo of $ that is red"), ("lincir", "a photo of $ that is red"), ("pic2word", "a photo of $ , is red")],
+    [
+        ("searle", "a photo of $ that is red"),
+        ("lincir", "a photo of $ that is red"),
+        ("pic2word", "a photo of $ , is red"),
+    ],
 )
 def test_the_vector_is_that_of_the_network_and_the_prompt(name, prompt):
     assert composed(name, query("is red"))[0] == pytest.approx(by_hand(network(name), prompt), abs=1e-5)
@@ -183,7 +189,11 @@ def test_two_sentences_share_a_prompt_in_both_orders():
 def test_sentences_of_different_weights_and_pictures_and_a_refused_text():
     made, encoder = network("searle"), ENCODER["clip"]
     asked = Query(
-        images=(QueryImage(id="p0"), QueryImage(id="p1", weight=0.5), QueryImage(id="p2", role="negative", weight=0.25)),
+        images=(
+            QueryImage(id="p0"),
+            QueryImage(id="p1", weight=0.5),
+            QueryImage(id="p2", role="negative", weight=0.25),
+        ),
         texts=(QueryText("red", weight=2.0), QueryText("big"), QueryText("blue", role="negative", weight=0.5)),
     )
     total = sum(
@@ -226,9 +236,7 @@ def test_pdv_around_an_inversion_and_its_ends():
 def test_oti_comes_nearer_to_the_picture_with_each_step():
     encoder, view = ENCODER["clip"], album()
     seen = view.vectors("image", np.array([0]))[0, 0]
-    near = [
-        float(Oti(steps=steps, memory=0.0).bare([query()], encoder, view)[0] @ seen) for steps in (1, 30, 120)
-    ]
+    near = [float(Oti(steps=steps, memory=0.0).bare([query()], encoder, view)[0] @ seen) for steps in (1, 30, 120)]
     assert near[0] < near[1] < near[2] and near[2] > near[0] + 0.15
 
 
@@ -236,7 +244,7 @@ def test_oti_keeps_to_its_concepts(tmp_path, monkeypatch):
     monkeypatch.setenv("FIELDGLASS_CACHE", str(tmp_path))
     (tmp_path / "words.txt").write_text("cat\ndog\ncoffee")
     encoder, view = ENCODER["clip"], album()
-    options = {"steps": 40, "memory": 0.0, "concepts": str(tmp_path / "words.txt")}
+    options: ClassVar = {"steps": 40, "memory": 0.0, "concepts": str(tmp_path / "words.txt")}
     with_concepts = Oti(concept_weight=50.0, **options).bare([query()], encoder, view)[0]
     without = Oti(concept_weight=0.0, **options).bare([query()], encoder, view)[0]
     words = encoder.texts([f"a photo of {word}" for word in ("cat", "dog", "coffee")])

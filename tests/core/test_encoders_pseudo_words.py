@@ -12,10 +12,10 @@ import pytest
 import small_checkpoints as small
 from fieldglass._torchvision import require
 from fieldglass.encoders import capabilities
-from fieldglass.models.carriers import locate
 from fieldglass.encoders.open_clip import OpenClip
 from fieldglass.errors import QueryError, UsageError
 from fieldglass.interfaces import TokenEncoder
+from fieldglass.models.carriers import locate
 
 PROMPTS = ["a photo of $ that is red", "$", "two of $ and $", "a photo of $ " + "and more " * 200]
 
@@ -56,7 +56,9 @@ def word_pieces(folder, clean="whitespace"):
         "eos_id": 102, "hf_tokenizer_name": "bert", "tokenizer_kwargs": {"clean": clean},
     }  # fmt: skip
     config = small.CLIP | {"custom_text": True, "text_cfg": text}
-    model = require("open_clip").CustomTextCLIP(**{name: each for name, each in config.items() if name != "custom_text"})
+    model = require("open_clip").CustomTextCLIP(
+        **{name: each for name, each in config.items() if name != "custom_text"}
+    )
     require("safetensors.torch").save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     described = {"model_cfg": config, "preprocess_cfg": small.PREPROCESS}
     (folder / "open_clip_config.json").write_text(json.dumps(described))

@@ -94,6 +94,4 @@ def _reciprocal(values: F64) -> F64:
 
 
 def _labelled(probes: Probes) -> tuple[Probe, ...]:
-    return tuple(
-        replace(probe, label=f"{probes.fusion.name}: {probe.label or probe.field}") for probe in probes.probes
-    )
+    return tuple(replace(probe, label=f"{probes.fusion.name}: {probe.label or probe.field}") for probe in probes.probes)

@@ -58,11 +58,7 @@ class Cirevl:
             together = len({weight for _, weight in said}) == 1
             wanted = [(" and ".join(text for text, _ in said), 1.0)] if together else said
             parts.append(
-                [
-                    (self._edit(caption, text), part * weight)
-                    for caption, part in captions
-                    for text, weight in wanted
-                ]
+                [(self._edit(caption, text), part * weight) for caption, part in captions for text, weight in wanted]
             )
         found = without_refused(unit(weighted_rows(parts, encoder)), queries, encoder)
         return Probes((Probe(self.field, found, label="edited caption"),), Fusion("cirevl", "linear"))

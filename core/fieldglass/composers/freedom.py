@@ -64,18 +64,12 @@ class FreeDom:
             proxies = self._proxies(pictures[row], described[row], ranking, encoder, gallery)
             found = common_words(proxies, vectors, self.n, self.kept)
             parts.append(
-                [
-                    (f"{self.words[word]} {text}", weight * share)
-                    for text, share in said[row]
-                    for word, weight in found
-                ]
+                [(f"{self.words[word]} {text}", weight * share) for text, share in said[row] for word, weight in found]
             )
         composed = without_refused(weighted_rows(parts, encoder), queries, encoder)
         return Probes((Probe(self.field, composed, label="words in the domain"),), Fusion("freedom", "linear"))
 
-    def _proxies(
-        self, picture: F32, described: F32, ranking: Ranking, encoder: Encoder, gallery: GalleryView
-    ) -> F32:
+    def _proxies(self, picture: F32, described: F32, ranking: Ranking, encoder: Encoder, gallery: GalleryView) -> F32:
         rows = gallery.vectors(self.field, ranking.positions)
         near = as_text(encoder, rows)
         own = self.own_proxy

@@ -105,7 +105,7 @@ class _Network(Inversion):
 
 
 class Searle(_Network):
-    """"a photo of $ that ..." by the network of SEARLE (arXiv 2303.15247), whose files are CC BY-NC 4.0.
+    """ "a photo of $ that ..." by the network of SEARLE (arXiv 2303.15247), whose files are CC BY-NC 4.0.
 
     Trained for CLIP ViT-B/32 and ViT-L/14 of OpenAI.
     """
@@ -114,7 +114,7 @@ class Searle(_Network):
 
 
 class Lincir(_Network):
-    """"a photo of $ that ..." by the network of LinCIR (arXiv 2312.01998), whose files are CC BY-NC 4.0.
+    """ "a photo of $ that ..." by the network of LinCIR (arXiv 2312.01998), whose files are CC BY-NC 4.0.
 
     Trained for CLIP ViT-L/14 of OpenAI, ViT-H/14 and ViT-bigG/14 of LAION.
     """
@@ -123,7 +123,7 @@ class Lincir(_Network):
 
 
 class Pic2Word(_Network):
-    """"a photo of $ , ..." by the network of Pic2Word (arXiv 2302.03084), Apache-2.0, for CLIP ViT-L/14 of OpenAI.
+    """ "a photo of $ , ..." by the network of Pic2Word (arXiv 2302.03084), Apache-2.0, for CLIP ViT-L/14 of OpenAI.
 
     Of several sentences the last comes first, as the authors have it for FashionIQ.
     """

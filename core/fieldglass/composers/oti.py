@@ -30,7 +30,7 @@ CONCEPTS = 15
 
 
 class Oti(Inversion):
-    """"a photo of $ that ...": the word whose sentences lie nearest to the picture after `steps` steps of AdamW.
+    """ "a photo of $ that ...": the word whose sentences lie nearest to the picture after `steps` steps of AdamW.
 
     Each step draws a template; with `concepts` (a word list, or "nouns") half as much weight goes to keeping
     sentences about the word near to the same sentences about one of the picture's 15 nearest concepts. The authors

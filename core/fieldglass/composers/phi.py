@@ -89,7 +89,9 @@ def _phi(state: Mapping[str, F32], path: Path) -> Phi:
     width = layers[0][0].shape[-1]
     for name, (weight, bias) in zip(names, layers, strict=True):
         if weight.ndim != 2 or weight.shape[1] != width or bias.shape != (weight.shape[0],):
-            raise WeightsError(f"{path}: {name} is {weight.shape} with a bias of {bias.shape} after a width of {width}.")
+            raise WeightsError(
+                f"{path}: {name} is {weight.shape} with a bias of {bias.shape} after a width of {width}."
+            )
         width = weight.shape[0]
     return Phi(layers, gelu=not blocks)
 

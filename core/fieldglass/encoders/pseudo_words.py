@@ -63,7 +63,7 @@ class PseudoWords:
 
 def _table(model: Any) -> Any:
     """The token embedding of the text tower: CLIP's own, a custom text tower's, or Hugging Face's."""
-    for owner in (model, getattr(model, "text", None)):
+    for owner in (model, getattr(model, "text", model)):
         if hasattr(owner, "token_embedding"):
             return owner.token_embedding
     return model.text.transformer.get_input_embeddings()
