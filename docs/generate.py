@@ -1,6 +1,6 @@
 """Writes the pages that the code itself knows: the commands and the hooks.
 
-`python docs/generate.py` writes them; the tests compare them with what they would be now.
+`python docs/generate.py [FOLDER]` writes them; the tests compare them with what they would be now.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ def hooks_page() -> str:
 PAGES = {"reference/cli.md": cli_page, "reference/hooks.md": hooks_page}
 
 if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS
+    (folder / "reference").mkdir(parents=True, exist_ok=True)
     for page, make in PAGES.items():
-        (DOCS / page).write_text(make(), encoding="utf-8")
+        (folder / page).write_text(make(), encoding="utf-8")
         sys.stdout.write(f"{page}\n")

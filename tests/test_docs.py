@@ -134,16 +134,14 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{name(page)}: {target}"
 
 
-@pytest.mark.parametrize("page", ["reference/cli.md", "reference/hooks.md"])
-def test_generated_pages_are_up_to_date(page):
-    sys.path.insert(0, str(DOCS))
-    try:
-        import generate
-
-        made = generate.PAGES[page]()
-    finally:
-        sys.path.remove(str(DOCS))
-    assert (DOCS / page).read_text(encoding="utf-8") == made, "run `python docs/generate.py`"
+def test_generated_pages_are_up_to_date(tmp_path):
+    """In a process of its own: click keeps a command's help as it was asked for first."""
+    subprocess.run([sys.executable, str(DOCS / "generate.py"), str(tmp_path)], check=True, capture_output=True)
+    pages = [path.relative_to(tmp_path) for path in tmp_path.rglob("*.md")]
+    assert len(pages) == 2
+    for page in pages:
+        made, kept = ((folder / page).read_text(encoding="utf-8") for folder in (tmp_path, DOCS))
+        assert kept == made, f"{page}: run `python docs/generate.py`"
 
 
 @pytest.mark.parametrize("hook", [each for each in vars(hooks) if each.startswith("fieldglass_")])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fieldglass.errors import FilterError, PluginError, QueryError, UnknownNameError, UsageError
+from fieldglass.errors import FilterError, FingerprintError, PluginError, QueryError, UnknownNameError, UsageError
 from fieldglass.search import Engine
 from fieldglass.types import Fusion, Item, Probe, Probes, Query, QueryImage, QueryText, Ranking
 from galleries import Ask, gallery, random_rows, weicom
@@ -272,3 +272,8 @@ def test_a_batch_of_all_kinds_gets_the_composer_of_each(engine):
     assert [each.composer for each in together] == ["image", "text", "weicom", "image"]
     for query, found in zip(queries, together, strict=True):
         assert engine.search([query], k=5)[0].ranking.ids == found.ranking.ids
+
+
+def test_the_vectors_of_another_encoder_are_refused(engine):
+    with pytest.raises(FingerprintError, match=r"vectors of tiny \(tiny-0\).*by tiny \(tiny-1\)"):
+        Engine(engine.store, TinyEncoder(seed=1)).search([Query(texts=(QueryText("red"),))])

@@ -63,7 +63,7 @@ def test_late_interaction_over_real_pictures(tmp_path):
 
 def late(folder, count, rows=4, dim=32):
     """A gallery of items of several rows around one centre each, as blocks."""
-    field = Field("image", "late", {}, "late", dim, rows=rows, dtype="f16", reduce="max")
+    field = Field("image", "late", {}, "tiny-0", dim, rows=rows, dtype="f16", reduce="max")
     store = Store.create(folder / "late")
 
     def blocks():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass.encoders import capabilities
-from fieldglass.errors import QueryError, UsageError
+from fieldglass.errors import FingerprintError, QueryError, UsageError
 from fieldglass.registry import registry
 from fieldglass.search.calibrate import calibrate, needs_calibration
 from fieldglass.search.explain import Explanation, explanation
@@ -26,7 +26,7 @@ from fieldglass.types import Fusion, Probe, Probes, Ranking
 if TYPE_CHECKING:
     from fieldglass.interfaces import Composer, Encoder, Reranker
     from fieldglass.search.scope import Scope
-    from fieldglass.store import Snapshot, Store
+    from fieldglass.store import Field, Snapshot, Store
     from fieldglass.types import F32, Query
 
 __all__ = ["Engine"]
@@ -167,6 +167,7 @@ class _Job:
         self._clock = time.perf_counter()
         self.probes = self.composer.compose(queries, self.encoder, self.view)
         plan = Plan.of(self.probes, snapshot.fields, len(queries))
+        _same_space(self.encoder, [snapshot.fields[field] for field in plan.fields])
         self._tick("compose")
         scopes = Scopes(self.view, plan.fields)
         found = [scopes.of(query) for query in queries]
@@ -239,6 +240,18 @@ class _Job:
         now = time.perf_counter()
         self.elapsed[step] = round((now - self._clock) * 1000, 3)
         self._clock = now
+
+
+def _same_space(encoder: Encoder, fields: Sequence[Field]) -> None:
+    """FingerprintError where the encoder made none of the fields that are probed."""
+    if any(field.fingerprint == encoder.fingerprint for field in fields):
+        return
+    field = fields[0]
+    raise FingerprintError(
+        f"The field {field.name!r} holds vectors of {field.encoder} ({field.fingerprint}), "
+        f"and the query is encoded by {encoder.name} ({encoder.fingerprint}).",
+        hint="Search with the encoder that made it, or index anew: fieldglass index SOURCE --to ANOTHER.collection",
+    )
 
 
 def _by_composer(

@@ -70,7 +70,7 @@ class Indexes:
         for field in fields:
             found = self._of(view, field, notes)
             if found is not None and asked in ("auto", found[0]["kind"]):
-                used[field] = found[1], int(found[0]["covered"]), int(found[0]["rows"])
+                used[field] = found[1], int(found[0]["covered"]), int(found[0].get("rows", found[0]["covered"]))
         if len(used) == len(fields):
             return Ready(used, tuple(notes))
         if asked != "auto":
