@@ -140,7 +140,9 @@ class Pic2Word(_Network):
 
 
 def _asks(text: QueryText) -> bool:
-    return text.role not in ("negative", "description", "domain") and text.weight > 0
+    if text.role in ("description", "domain"):
+        return False
+    return text.weight < 0 if text.role == "negative" else text.weight > 0
 
 
 def _plain(text: str) -> str:

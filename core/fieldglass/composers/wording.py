@@ -23,15 +23,16 @@ Said = tuple[str, float]  # a sentence and its weight, above 0
 def asked(query: Query, name: str, *, roles: tuple[str, ...] = ()) -> list[Said]:
     """The sentences that ask for something, of these roles (of any but `negative` and `description` by default).
 
-    A weight below 0 refuses. QueryError where a sentence is empty or nothing is asked for.
+    A weight below 0 refuses, and that of a negative text asks. QueryError where a sentence is empty or nothing is asked for.
     """
     found: list[Said] = []
     for text in query.texts:
         if not text.text.strip():
             raise QueryError("The text of a query is empty.", hint="Say what to look for, or leave the text out.")
-        wanted = text.role in roles if roles else text.role not in ("negative", "description")
-        if wanted and text.weight > 0:
-            found.append((text.text.strip(), text.weight))
+        wanted = text.role in (*roles, "negative") if roles else text.role != "description"
+        weight = -text.weight if text.role == "negative" else text.weight
+        if wanted and weight > 0:
+            found.append((text.text.strip(), weight))
     if not found:
         raise QueryError(f"{name!r} needs a text that asks for something, and a query has none.", hint="Give --text.")
     return found
@@ -65,10 +66,13 @@ def weighted_rows(parts: Sequence[Sequence[Said]], encoder: Encoder) -> F32:
 def without_refused(vectors: F32, queries: Sequence[Query], encoder: Encoder) -> F32:
     """Rows (n, d), less the weighted unit vector of each negative sentence: untouched where there is none."""
     refused = [
-        [(text.text, abs(text.weight)) for text in query.texts if (text.role == "negative") != (text.weight < 0)]
+        [
+            (text.text, abs(text.weight))
+            for text in query.texts
+            if text.weight and text.role != "description" and (text.role == "negative") != (text.weight < 0)
+        ]
         for query in queries
     ]
-    refused = [[said for said in each if said[1]] for each in refused]
     rows = [row for row, each in enumerate(refused) if each]
     if not rows:
         return vectors
