@@ -23,7 +23,7 @@ Said = tuple[str, float]  # a sentence and its weight, above 0
 def asked(query: Query, name: str, *, roles: tuple[str, ...] = ()) -> list[Said]:
     """The sentences that ask for something, of these roles (of any but `negative` and `description` by default).
 
-    A weight below 0 refuses, and that of a negative text asks. QueryError where a sentence is empty or nothing is asked for.
+    A weight below 0 refuses; that of a negative text asks. QueryError where a sentence is empty or none asks.
     """
     found: list[Said] = []
     for text in query.texts:
