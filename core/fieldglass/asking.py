@@ -65,18 +65,18 @@ def ask(
             images.append(QueryImage(id=like, role=role))  # type: ignore[arg-type]
             shown.append(Picture(like, role, snapshot.thumbnail(_position(snapshot, like))))
     words = tuple(
-        text if isinstance(text, QueryText) else QueryText(text, role)  # type: ignore[arg-type]
+        _worded(text, role)
         for given, role in texts
         for text in _several(given)
     )
-    excluded = frozenset(exclude)
+    excluded = _ids(exclude)
     if exclude_self:
         excluded |= _themselves(snapshot, pictures, likes)
     query = Query(
         images=tuple(images),
         texts=words,
         place=place,
-        only=None if only is None else frozenset(only),
+        only=None if only is None else _ids(only),
         exclude=excluded,
         exclude_group=exclude_group if exclude_group is not None else snapshot.properties.get("exclude_group"),
         where=where,
@@ -88,10 +88,20 @@ def ask(
     return Question(query, asked, spent)
 
 
+def _worded(text: Any, role: Any) -> QueryText:
+    if not isinstance(text, (str, QueryText)):
+        raise QueryError(f"A text is a str or a QueryText, not {text!r}.")
+    return text if isinstance(text, QueryText) else QueryText(text, role)
+
+
 def _several(given: Any) -> list[Any]:
     if given is None:
         return []
     return list(given) if isinstance(given, (list, tuple, set, frozenset)) else [given]
+
+
+def _ids(given: Iterable[str]) -> frozenset[str]:
+    return frozenset([given] if isinstance(given, str) else given)
 
 
 def _reader(snapshot: Snapshot, encoder: Encoder) -> PictureReader:

@@ -98,6 +98,8 @@ def test_filter_only_exclude_and_minimum(collection):
     found = collection.search(text="red", where="name LIKE '%r%'")
     assert {hit.id for hit in found} == {"red.png", "green.png", "dark.png", "bright.png"}
     assert found.matched == 4
+    assert [hit.id for hit in collection.search(text="red", only="blue.png")] == ["blue.png"]
+    assert "red.png" not in [hit.id for hit in collection.search(text="red", exclude="red.png")]
     ids = [hit.id for hit in collection.search(text="red", only=["blue.png", "green.png"], exclude=["green.png"])]
     assert ids == ["blue.png"]
     assert all(hit.score >= 0.2 for hit in collection.search(text="red", min_score=0.2))
@@ -105,6 +107,8 @@ def test_filter_only_exclude_and_minimum(collection):
         collection.search(text="red", where="nmae = 'x'")
     with pytest.raises(QueryError):
         collection.search()
+    with pytest.raises(QueryError, match="not 3"):
+        collection.search(text=3)
     with pytest.raises(QueryError, match="no item 'x'"):
         collection.search(like="x")
 

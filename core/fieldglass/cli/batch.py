@@ -1,8 +1,7 @@
-"""Reads many queries from a CSV or JSONL file and answers them together."""
+"""Reads many queries from a table and answers them together."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fieldglass.cli.query import place_of, rules
 from fieldglass.errors import QueryError, UsageError
+from fieldglass.loaders.rows import BadRow, read_rows
 
 if TYPE_CHECKING:
     from fieldglass.asking import Question
@@ -72,18 +72,9 @@ def _question(
 def _rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise UsageError(f"There is no file {str(path)!r} of queries.")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        if path.suffix.lower() in (".jsonl", ".ndjson"):
-            return [_object(line, path, number) for number, line in enumerate(file, 1) if line.strip()]
-        separator = "\t" if path.suffix.lower() == ".tsv" else ","
-        return list(csv.DictReader(file, delimiter=separator, strict=True))
-
-
-def _object(line: str, path: Path, number: int) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{path}, line {number} is not JSON: {error}.") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"{path}, line {number} is not a JSON object.")
+    found = []
+    for row in read_rows(path):
+        if isinstance(row, BadRow):
+            raise UsageError(f"{path}, line {row.line}: {row.reason}.")
+        found.append(row.cells)
     return found
