@@ -72,7 +72,7 @@ def store_captions(store: Store, captions: Mapping[str, list[str]], column: str 
             continue
         rows[id] = {column: texts[at] if at < len(texts) else None for at, column in enumerate(names)}
     with store.writer("caption import") as writer:
-        done.items = writer.put_metadata(rows.items())
+        done.items = writer.put_metadata(rows.items()).changed
     return done
 
 
