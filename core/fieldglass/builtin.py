@@ -18,7 +18,7 @@ def fieldglass_encoders():  # type: ignore[no-untyped-def]
             "open_clip",
             "fieldglass.encoders.open_clip:OpenClip",
             "any CLIP of open_clip: --set model=ViT-B-32 --set pretrained=openai, hf-hub:..., or --weights FILE",
-            frozenset({"images", "texts"}),
+            frozenset({"images", "texts", "raw", "tokens"}),
         ),
         Offer(
             "timm",
@@ -37,6 +37,35 @@ def fieldglass_composers():  # type: ignore[no-untyped-def]
         Offer("sum", "fieldglass.composers.linear:Sum", "weighted sum of picture and text vectors"),
         Offer("slerp", "fieldglass.composers.linear:Slerp", "spherical interpolation from picture to text"),
         Offer("weicom", "fieldglass.composers.weicom:WeiCom", "weighted sum of calibrated scores (arXiv 2405.15587)"),
+        Offer("product", "fieldglass.composers.fusions:Product", "picture score times text score"),
+        Offer("percentile", "fieldglass.composers.fusions:Percentile", "weighted sum of percentile ranks"),
+        Offer("zscore", "fieldglass.composers.fusions:ZScore", "weighted sum of z-scores"),
+        Offer("rrf", "fieldglass.composers.fusions:Rrf", "reciprocal rank fusion of the picture's and the text's list"),
+        Offer("blend", "fieldglass.composers.blend:Blend", "any two composers: --set first=... --set second=..."),
+        Offer(
+            "pdv", "fieldglass.composers.pdv:Pdv", "prompt directions around any text-space composer (arXiv 2502.07215)"
+        ),
+        Offer(
+            "freedom",
+            "fieldglass.composers.freedom:FreeDom",
+            "another domain, by the neighbours' words (arXiv 2412.03297)",
+        ),
+        Offer(
+            "basic", "fieldglass.composers.basic:Basic", "centred, projected, expanded, multiplied (arXiv 2510.25387)"
+        ),
+        Offer(
+            "pic2word", "fieldglass.composers.inversion:Pic2Word", "picture as a word, by a network (arXiv 2302.03084)"
+        ),
+        Offer("searle", "fieldglass.composers.inversion:Searle", "picture as a word, by a network (arXiv 2303.15247)"),
+        Offer("lincir", "fieldglass.composers.inversion:Lincir", "picture as a word, by a network (arXiv 2312.01998)"),
+        Offer("oti", "fieldglass.composers.oti:Oti", "picture as a word, found for each query (arXiv 2303.15247)"),
+        Offer(
+            "weimocir", "fieldglass.composers.weimocir:WeiMoCir", "pictures and captions compared (arXiv 2409.04918)"
+        ),
+        Offer(
+            "cirevl", "fieldglass.composers.cirevl:Cirevl", "the caption, edited as the text asks (arXiv 2310.09291)"
+        ),
+        Offer("alpha-qe", "fieldglass.composers.alpha_qe:AlphaQe", "a query moved towards its own first hits"),
     ]
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "info": ("fieldglass.cli.inspect:info", "What a collection holds."),
     "problems": ("fieldglass.cli.inspect:problems", "The items that could not be taken, and why."),
     "annotate": ("fieldglass.cli.change:annotate", "Add columns from a table, joined by id."),
+    "caption": ("fieldglass.cli.caption:caption", "Store captions with the items."),
     "refresh": ("fieldglass.cli.change:refresh", "Run the metadata hooks again, without encoding."),
     "rm": ("fieldglass.cli.change:rm", "Remove items from a collection."),
     "relocate": ("fieldglass.cli.change:relocate", "Say where a source has moved."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,17 +45,25 @@ def stored(rows: F32, dtype: str) -> F32:
 
 
 def picture_vectors(
-    queries: Sequence[Query], encoder: Encoder, gallery: GalleryView, field: str = "image", *, name: str
+    queries: Sequence[Query],
+    encoder: Encoder,
+    gallery: GalleryView,
+    field: str = "image",
+    *,
+    name: str,
+    form: Callable[[Any, F32], F32] = as_query,
 ) -> F32:
     """(n, d) float32: what each query shows, by `QueryEncoder.as_query` where the encoder has it.
+
+    `form` turns stored rows into vectors: `as_text` gives the pictures as descriptions.
 
     One picture gives its own vector. Several (and the place, if any) give the unit vector of their
     weighted sum; the role `negative` turns a weight's sign. QueryError where a query shows nothing.
     """
     by_id = [image.id for query in queries for image in query.images if image.id is not None]
     fresh = [image for query in queries for image in query.images if image.id is None]
-    known = dict(zip(by_id, _indexed(by_id, encoder, gallery, field), strict=True))
-    new = dict(zip(map(id, fresh), _encoded(fresh, encoder), strict=True))
+    known = dict(zip(by_id, _indexed(by_id, encoder, gallery, field, form), strict=True))
+    new = dict(zip(map(id, fresh), _encoded(fresh, encoder, form), strict=True))
     parts: list[list[tuple[float, F32]]] = []
     for query in queries:
         found = [
@@ -63,7 +71,7 @@ def picture_vectors(
             for image in query.images
         ]
         if query.place is not None:
-            found.append((1.0, _place(query.place, encoder)))
+            found.append((1.0, _place(query.place, encoder, form)))
         parts.append(found)
     return _sums(parts, f"{name!r} needs a picture, and query", "Give --image FILE or --like ID.")
 
@@ -107,7 +115,9 @@ def _sums(parts: Sequence[Sequence[tuple[float, F32]]], lacking: str, hint: str)
     return whole
 
 
-def _indexed(ids: Sequence[str], encoder: Encoder, gallery: GalleryView, field: str) -> Sequence[F32]:
+def _indexed(
+    ids: Sequence[str], encoder: Encoder, gallery: GalleryView, field: str, form: Callable[[Any, F32], F32]
+) -> Sequence[F32]:
     if not ids:
         return []
     positions = gallery.positions(list(ids))
@@ -118,24 +128,24 @@ def _indexed(ids: Sequence[str], encoder: Encoder, gallery: GalleryView, field: 
     for name, row in zip(ids, rows, strict=True):
         if not row.any():
             raise QueryError(f"Item {name!r} has no vector in the field {field!r}.")
-    return list(as_query(encoder, rows))
+    return list(form(encoder, rows))
 
 
-def _encoded(images: Sequence[QueryImage], encoder: Encoder) -> Sequence[F32]:
+def _encoded(images: Sequence[QueryImage], encoder: Encoder, form: Callable[[Any, F32], F32]) -> Sequence[F32]:
     if not images:
         return []
     samples = [image.sample for image in images]
     if any(sample is None for sample in samples):
         raise QueryError("A picture of the query has neither an id nor a sample.")
     rows = encode(encoder, [encoder.prepare(sample) for sample in samples if sample is not None])
-    return list(as_query(encoder, stored(rows, encoder.dtype)))
+    return list(form(encoder, stored(rows, encoder.dtype)))
 
 
-def _place(place: tuple[float, float], encoder: Any) -> F32:
+def _place(place: tuple[float, float], encoder: Any, form: Callable[[Any, F32], F32]) -> F32:
     if not callable(getattr(encoder, "places", None)):
         raise QueryError(f"{encoder.name} does not encode places.", hint="Use an encoder with the capability `places`.")
     latitude, longitude = place
     if not (np.isfinite(place).all() and -90 <= latitude <= 90 and -180 <= longitude <= 180):
         raise QueryError(f"({latitude}, {longitude}) is no place: latitude -90 to 90, longitude -180 to 180 degrees.")
     rows = np.asarray(encoder.places(np.array([place], dtype=np.float64)), dtype=np.float32)
-    return np.asarray(as_query(encoder, stored(rows[:, None, :], encoder.dtype))[0], dtype=np.float32)
+    return np.asarray(form(encoder, stored(rows[:, None, :], encoder.dtype))[0], dtype=np.float32)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldglass._torchvision import require
 from fieldglass.encoders.device import place
 from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.encoders.open_clip_checkpoint import resolve
 from fieldglass.encoders.open_clip_model import build, tokenizer
+from fieldglass.encoders.pseudo_words import PseudoWords
 from fieldglass.models.cache import sha256_of
 from fieldglass.types import Accepts, Prepared
 
@@ -66,6 +68,7 @@ class OpenClip:
         self.device = self._placement.device
         self._model = Once(lambda: build(self._checkpoint, seed).to(self._placement.device))
         self._tokenizer = Once(lambda: tokenizer(self._checkpoint))
+        self._pseudo_words = Once(lambda: PseudoWords(self._model(), self._tokens, self._checkpoint.label))
         self._tokenizing = threading.Lock()  # Hugging Face's tokenizers set themselves up at each call
         self.dim = int(self._checkpoint.config["embed_dim"])
         self.pixels = self._preprocess.pixels
@@ -112,15 +115,38 @@ class OpenClip:
 
     def raw_texts(self, texts: Sequence[str]) -> F32:
         """(n, dim) float32, not normalised."""
-        model, tokenize = self._model(), self._tokenizer()
-        with self._tokenizing:
-            tokens = tokenize(list(texts))
+        model, tokens = self._model(), self._tokens(list(texts))
         found = np.empty((len(texts), self.dim), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS):
             rows = slice(start, start + _TEXTS)
             with self._placement.inference():
                 found[rows] = model.encode_text(tokens[rows].to(self._placement.device)).float().cpu().numpy()
         return found
+
+    @property
+    def token_dim(self) -> int:
+        """The width of a pseudo-word."""
+        return int(self._pseudo_words().width)
+
+    def pseudo_texts(self, prompts: Sequence[str], words: F32) -> F32:
+        """(n,) prompts and pseudo-words (n, token_dim) -> (n, dim) float32, unit; `$` stands for the word."""
+        given = require("torch").from_numpy(np.ascontiguousarray(words, dtype=np.float32))
+        found = np.empty((len(prompts), self.dim), dtype=np.float32)
+        for start in range(0, len(prompts), _TEXTS):
+            rows = slice(start, start + _TEXTS)
+            with self._placement.inference():
+                encoded = self.pseudo_features(prompts[rows], given[rows].to(self._placement.device))
+                found[rows] = encoded.float().cpu().numpy()
+        return _unit(found)
+
+    def pseudo_features(self, prompts: Sequence[str], words: Any) -> Any:
+        """As `pseudo_texts` on a tensor of the model's device, not normalised, with gradients into the words."""
+        return self._pseudo_words().features(prompts, words)
+
+    def _tokens(self, texts: list[str]) -> Any:
+        tokenize = self._tokenizer()
+        with self._tokenizing:
+            return tokenize(texts)
 
 
 def _unit(vectors: F32) -> F32:

@@ -37,14 +37,16 @@ def check_hash(path: Path, expected: str, *, fresh: bool = False) -> None:
         )
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path, wrappers: tuple[str, ...] = _WRAPPERS) -> dict[str, Any]:
     """The state dict of a .safetensors or torch file on the CPU, checked: tensors only, all finite.
+
+    `wrappers` are the keys under which a torch file may hold the state dict beside other things.
 
     WeightsError names what is wrong; nothing of the file is ever executed.
     """
     if not path.is_file():
         raise WeightsMissingError(f"There is no weight file {path}.")
-    state = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
+    state = _safetensors(path) if path.suffix == ".safetensors" else _torch(path, wrappers)
     if not state:
         raise WeightsError(f"{path} holds no tensors.")
     torch = require("torch")
@@ -94,7 +96,7 @@ def _bytes(entry: Mapping[str, Any]) -> int:
     return math.prod(map(int, entry["shape"])) * _ITEM_BITS[entry["dtype"]] // 8
 
 
-def _torch(path: Path) -> dict[str, Any]:
+def _torch(path: Path, wrappers: tuple[str, ...]) -> dict[str, Any]:
     torch = require("torch")
     try:
         with warnings.catch_warnings():
@@ -115,7 +117,7 @@ def _torch(path: Path) -> dict[str, Any]:
         ) from error
     except Exception as error:  # a damaged file may raise anything inside torch's reader
         raise WeightsError(f"{path} cannot be read as a torch file: {error}", hint="Fetch it again.") from error
-    for wrapper in _WRAPPERS:
+    for wrapper in wrappers:
         if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
             found = found[wrapper]
     if not isinstance(found, Mapping):

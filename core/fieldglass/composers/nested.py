@@ -1,0 +1,53 @@
+"""Composers inside composers: made from a name and settings, and brought to one vector where they can be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fieldglass.errors import QueryError
+from fieldglass.interfaces import Composer
+from fieldglass.options import options_of, parse
+from fieldglass.registry import registry
+from fieldglass.types import Probe
+
+if TYPE_CHECKING:
+    from fieldglass.types import F32, Probes
+
+__all__ = ["collapsed", "nested", "one_vector"]
+
+
+def nested(composer: str | Composer, settings: str = "", field: str = "") -> Composer:
+    """The composer of that name with settings "a=1;b=x"; an object as it is.
+
+    `field` is given to one that has such an option and whose settings do not name another.
+    """
+    if not isinstance(composer, str):
+        return composer
+    options = parse(tuple(part for part in settings.split(";") if part.strip()))
+    if field and "field" in options_of(registry().factory("composers", composer)):
+        options = {"field": field, **options}
+    made: Composer = registry().create("composers", composer, options)
+    return made
+
+
+def collapsed(probes: Probes) -> Probe | None:
+    """The one probe that a linear fusion over one field amounts to, its weight folded in; None for any other."""
+    fields = {probe.field for probe in probes.probes}
+    if probes.fusion.needs != "linear" or len(fields) != 1:
+        return None
+    total = np.sum([probe.weight * probe.vectors.astype(np.float64) for probe in probes.probes], axis=0)
+    bias = sum(probe.weight * probe.bias for probe in probes.probes)
+    return Probe(fields.pop(), np.asarray(total, dtype=np.float32), 1.0, bias, probes.fusion.name)
+
+
+def one_vector(probes: Probes, what: str) -> F32:
+    """(n, d): the vectors of a composer that answers with one each; QueryError for any other."""
+    probe = collapsed(probes)
+    if probe is None:
+        raise QueryError(
+            f"{what} works on one vector a query; {probes.fusion.name!r} gives {len(probes.probes)} scores to fuse.",
+            hint="Take a composer that gives one vector: image, text, sum, slerp, freedom, cirevl, searle ...",
+        )
+    return probe.vectors
