@@ -219,10 +219,7 @@ class Bench:
             plain, mixed = fastest(
                 [
                     self.each(pictures, "ivf"),
-                    lambda weight=weight: [
-                        self.search(pictures[i : i + 1], "ivf", composer=Vectors(pictures[i : i + 1], texts[i : i + 1], weight))
-                        for i in range(K)
-                    ],
+                    self.each(pictures, "ivf", lambda one, weight=weight: Vectors(pictures[one], texts[one], weight)),
                 ],
                 3,
             )
@@ -238,9 +235,8 @@ class Bench:
         """The most by which a score of the engine differs from the formula, in float64 over every row."""
         total = np.zeros(self.count)
         for vector, share in ((picture[0], 1 - weight), (text[0], weight)):
-            scores = np.concatenate(
-                [block.astype(np.float64) @ vector for block in np.array_split(self.gallery, max(self.count // 50_000, 1))]
-            )
+            blocks = np.array_split(self.gallery, max(self.count // 50_000, 1))
+            scores = np.concatenate([block.astype(np.float64) @ vector for block in blocks])
             z = (scores - scores.mean()) / scores.std(ddof=1)
             total += share * np.fromiter((0.5 * math.erfc(-each / math.sqrt(2)) for each in z), float, self.count)
         found = self.engine.search([Query()], composer=Vectors(picture, text, weight), k=K, index="exact")[0].ranking
@@ -274,9 +270,10 @@ class Bench:
         yield Row(f"opening {self.label}", "< 50 ms beyond imports", f"{opened * 1e3:.0f} ms", opened < 0.05, "of 3")
         yield Row(f"opening {self.label} and a first query", "< 1.5 s", f"{first:.2f} s", first < 1.5, "of 3")
 
-    def each(self, vectors: np.ndarray, index: str) -> Callable[[], object]:
-        """Ten single queries, one after the other."""
-        return lambda: [self.search(vectors[place : place + 1], index) for place in range(K)]
+    def each(self, vectors: np.ndarray, index: str, composer=None) -> Callable[[], object]:
+        """Ten single queries, one after the other; `composer` makes the composer of one (a slice)."""
+        ones = [slice(place, place + 1) for place in range(K)]
+        return lambda: [self.search(vectors[one], index, composer=composer and composer(one)) for one in ones]
 
     @property
     def label(self) -> str:

@@ -1,12 +1,13 @@
 """A collection of pictures on disk: index into it, search it, change it.
 
     c = fieldglass.open("holiday.collection")
-    for hit in c.search(image="beach.jpg", text="a dog", where="year >= 2019", k=10):
+    for hit in c.search(image="beach.jpg", text="a dog", where="taken >= '2019-06-01'", k=10):
         print(hit.rank, hit.id, hit.score)
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -47,8 +48,13 @@ def create(
 
     made = registry().create("encoders", encoder, options)
     store = Store.create(Path(path).expanduser(), properties=properties)
-    with store.writer("create") as writer:
-        writer.add_field(field_of(field, made, encoder, options or {}))
+    try:
+        with store.writer("create") as writer:
+            writer.add_field(field_of(field, made, encoder, options or {}))
+    except BaseException:
+        store.close()
+        shutil.rmtree(store.path)
+        raise
     return Collection(store, field=field, encoder=made)
 
 

@@ -122,7 +122,7 @@ class Searchable:
         collapse: str | None = None,
         rerank: str | None = None,
         calibrate: Literal["all", "matches"] = "all",
-        index: Literal["auto", "exact", "ivf"] = "auto",
+        index: str = "auto",
     ) -> list[SearchResult]:
         """The hits of several questions, searched together; the arguments are those of `search`."""
         results: dict[int, SearchResult] = {}
@@ -166,7 +166,7 @@ class Searchable:
         collapse: str | None = None,
         rerank: str | None = None,
         calibrate: Literal["all", "matches"] = "all",
-        index: Literal["auto", "exact", "ivf"] = "auto",
+        index: str = "auto",
     ) -> SearchResult:
         """The `k` best items for pictures, sentences and a place.
 
@@ -186,7 +186,7 @@ class Searchable:
         :param collapse: a group column: its best item alone is a hit.
         :param rerank: a reranker's name.
         :param calibrate: statistics over all items, or over those that match the filter.
-        :param index: "exact" compares every item.
+        :param index: "exact" compares every item; or the kind of index that must be used.
         """
         question = self.ask(
             image=image,

@@ -69,6 +69,15 @@ def test_problems_are_journalled_and_told(invoke, tmp_path):
     assert invoke("problems", "c.collection").stdout == ""
 
 
+def test_pruning_an_empty_folder_removes_nothing_and_says_so(invoke, tmp_path):
+    invoke("index", "pics", "--to", "c.collection", "--encoder", "tiny")
+    for path in (tmp_path / "pics").iterdir():
+        path.unlink()
+    found = invoke("index", "pics", "--to", "c.collection", "--prune")
+    assert counts(found) == (0, 0, 0, 0, 0)
+    assert "note: Nothing was removed" in found.stderr
+
+
 def test_info_as_json_has_the_agreed_keys(invoke):
     invoke("index", "pics", "--to", "c.collection", "--encoder", "tiny")
     found = json.loads(invoke("info", "c.collection", "--format", "json").output)
@@ -231,4 +240,5 @@ def test_a_terminal_shows_how_far_it_is(slow_site, tmp_path):
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
     assert running.returncode == 3
     assert "indexing" in text and "/13" in text and "/s" in text and "1 problem" in text
+    assert re.search(r"\d:\d\d left", text)
     assert LINE.fullmatch(out.strip())

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import plugged
 from fieldglass.cli import main
-from fieldglass.cli.diagnosis import examine
+from fieldglass.cli.doctor import show
 
 
 def test_list_shows_what_is_offered():
@@ -31,7 +31,7 @@ def test_list_of_an_unknown_kind_names_the_near_one():
     assert "Did you mean 'encoders'?" in found.stderr
 
 
-def test_doctor_tells_builds_extras_and_broken_plugins(tmp_path):
+def test_doctor_tells_builds_extras_and_broken_plugins(tmp_path, capsys):
     site = plugged.tinyplug(tmp_path)
     plugged.install(site, "lame", "raise RuntimeError('no luck')\n")
     (site / "tinyplug-1.0.dist-info" / "METADATA").write_text(
@@ -51,12 +51,11 @@ def test_doctor_tells_builds_extras_and_broken_plugins(tmp_path):
         assert extras[name]["missing"] == ["not-there-at-all"]
         assert extras[name]["install"] == f"pip install '{name}'"
     assert found["parts"]["pillow"]["formats"]
-    text = plugged.run(site, "doctor").stdout.decode()
-    assert "† lame (lame 1.0) is not loaded: RuntimeError: no luck" in text
-    assert "pip install 'tinyplug[fast]'" in text
-
-
-def test_doctor_says_how_torch_and_faiss_were_built():
-    torch, faiss = (examine()["parts"][name] for name in ("torch", "faiss"))
+    torch, faiss = found["parts"]["torch"], found["parts"]["faiss"]
     assert not torch["version"] or {"threads", "cuda", "device"} <= torch.keys()
     assert not faiss["version"] or {"threads", "options"} <= faiss.keys()
+    show(found)
+    text = capsys.readouterr().out
+    assert "† lame (lame 1.0) is not loaded: RuntimeError: no luck" in text
+    assert "lacks not-there-at-all\tpip install 'tinyplug[fast]'" in text
+    assert f"torch\t{torch['version'] or 'not installed'}\t" in text

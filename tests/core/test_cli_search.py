@@ -109,6 +109,7 @@ def test_several_parts_and_negatives(search):
         (["--text", "x", "--rerank", "none"], 2, "There is no reranker 'none'"),
         (["--text", "x", "--collapse", "price2"], 2, "price2"),
         (["--text", "x", "--only", "nothing.txt"], 2, "no file 'nothing.txt'"),
+        (["--text", "x", "--index", "ivf"], 2, "fieldglass build COLLECTION --kind ivf"),
         (["--text", "x", "-k", "0"], 2, "0 is not in the range"),
     ],
 )
@@ -155,6 +156,8 @@ def test_batch_from_csv_and_jsonl_equals_single_searches(invoke, search, tmp_pat
     singles = [["--image", "pics/red.png"], ["--text", "blue"], ["--image", "pics/red.png", "--text", "dark"]]
     for line, single in zip(lines, singles, strict=True):
         assert [hit["id"][5:-4] for hit in line["hits"]] == search(*single, "-k", "3")
+    page = invoke("search", "c.collection", "--queries", "queries/q.csv", "--format", "html").stdout
+    assert page.count("<section") == 3 and "3 queries of q.csv" in page
     (tmp_path / "q.jsonl").write_text(
         '{"like": ["pics/red.png"], "not_text": "bright"}\n\n{"text": ["red", "dark"], "id": 7}\n'
     )

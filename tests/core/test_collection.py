@@ -10,7 +10,14 @@ import pytest
 from PIL import Image
 
 import fieldglass
-from fieldglass.errors import CollectionError, FilterError, FingerprintError, NotACollectionError, QueryError
+from fieldglass.errors import (
+    CollectionError,
+    FilterError,
+    FingerprintError,
+    NotACollectionError,
+    QueryError,
+    UsageError,
+)
 from plugged import COLOURS, paint, site  # noqa: F401
 
 
@@ -45,6 +52,14 @@ def test_a_hit_has_its_picture_and_path(collection, pictures):
         assert np.asarray(preview.convert("RGB")).mean(axis=(0, 1))[2] > 180
     html = collection.search(image=pictures / "red.png", text="blue", k=2)._repr_html_()
     assert html.count("data:image/webp;base64,") == 3
+
+
+def test_a_result_outlives_its_collection(site, collection):  # noqa: F811
+    with fieldglass.open(collection.path) as c:
+        result = c.search(text="blue", k=2)
+    collection.delete(["blue.png"])
+    assert result[0].id == "blue.png" and result[0].thumbnail
+    assert result._repr_html_().count("data:image/webp;base64,") == 2
 
 
 def test_every_way_to_give_a_picture_is_the_same(collection, pictures):
@@ -170,6 +185,8 @@ def test_what_is_not_there(tmp_path, site):  # noqa: F811
     assert (tmp_path / "x.collection" / "file").read_text() == "mine"
     with pytest.raises(LookupError):
         fieldglass.create(tmp_path / "new.collection", "tyni")
+    with pytest.raises(UsageError):
+        fieldglass.create(tmp_path / "new.collection", "tiny", field="no/name")
     assert not (tmp_path / "new.collection").exists()
 
 

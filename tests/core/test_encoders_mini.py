@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from fieldglass._torchvision import require
@@ -68,16 +69,37 @@ def test_words_find_photographs(mini):
     assert (scores.argmax(axis=1) == np.arange(len(photographs))).all(), scores.round(2)
 
 
-def test_the_network_is_timms_with_the_carriers_tensors(mini):
-    torch = require("torch")
-    old = torch.load(carriers.locate("efficientnet-lite0-57934424.pth"), weights_only=True)
-    own = mini._network().state_dict()
-    assert torch.equal(own["conv_stem.weight"], old["_conv_stem.weight"])
-    assert torch.equal(own["bn1.running_var"], old["_bn0.running_var"])
-    assert torch.equal(own["bn2.weight"], old["_bn1.weight"])
-    assert torch.equal(own["blocks.0.0.conv_pw.weight"], old["_blocks.0._project_conv.weight"])
-    assert torch.equal(own["blocks.1.0.conv_pwl.weight"], old["_blocks.1._project_conv.weight"])
-    assert torch.equal(own["classifier.bias"], old["_fc.bias"])
+# The same tensors, as timm and as the carrier name them.
+RENAMED = {
+    "conv_stem.weight": "_conv_stem.weight",
+    "bn1.running_var": "_bn0.running_var",
+    "bn2.weight": "_bn1.weight",
+    "blocks.0.0.conv_pw.weight": "_blocks.0._project_conv.weight",
+    "blocks.1.0.conv_pwl.weight": "_blocks.1._project_conv.weight",
+    "classifier.bias": "_fc.bias",
+}
+
+
+def test_pictures_go_through_timms_network_with_the_carriers_tensors(mini):
+    torch, timm = require("torch"), require("timm")
+    carried = torch.load(carriers.locate("efficientnet-lite0-57934424.pth"), weights_only=True)
+    model = timm.create_model("tf_efficientnet_lite0").eval()
+    model.load_state_dict(dict(zip(model.state_dict(), carried.values(), strict=True)))
+    assert all(torch.equal(model.state_dict()[own], carried[old]) for own, old in RENAMED.items())
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+    photographs = [data.chelsea(), data.coffee(), data.rocket()]
+    with torch.inference_mode():
+        pooled = model.forward_head(
+            model.forward_features(torch.stack([transform(Image.fromarray(each)) for each in photographs])),
+            pre_logits=True,
+        )
+        likeliest = torch.softmax(model.classifier(pooled) / 2, dim=1).topk(10, dim=1)
+        visual = torch.nn.functional.normalize(pooled, dim=1).numpy()
+    labels, _ = label_vectors(MiniLM)
+    meaning = (likeliest.values.numpy()[:, :, None] * labels[likeliest.indices.numpy()]).sum(axis=1)
+    meaning /= np.linalg.norm(meaning, axis=1, keepdims=True)
+    expected = np.concatenate([visual, meaning], axis=1) / np.sqrt(2)
+    assert np.abs(stored(mini, *photographs)[:, 0] - expected).max() < 1e-5
 
 
 def test_minilm_is_that_of_transformers():

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import small_checkpoints as small
 from PIL import Image
 from skimage import data
 
+import small_checkpoints as small
 from fieldglass._torchvision import require
 from fieldglass.encoders import encode
 from fieldglass.encoders.open_clip import OpenClip
@@ -197,7 +197,7 @@ def test_nan_weights_are_refused(folder, tmp_path):
 def test_a_broken_configuration_is_named(folder, tmp_path, content):
     shutil.copytree(folder, tmp_path / "x")
     (tmp_path / "x" / "open_clip_config.json").write_text(content)
-    with pytest.raises(WeightsError, match="open_clip_config.json"):
+    with pytest.raises(WeightsError, match="open_clip_config"):
         OpenClip(weights=str(tmp_path / "x"))
 
 

@@ -7,10 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-import small_checkpoints as small
 from PIL import Image
 from skimage import data
 
+import small_checkpoints as small
 from fieldglass._torchvision import require
 from fieldglass.encoders import encode
 from fieldglass.encoders.timm import Timm

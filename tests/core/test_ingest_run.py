@@ -349,3 +349,21 @@ def test_other_batches_and_workers_give_the_same(store, photos, tmp_path):
         ingest(other, photos, encoder=Counting(), batch=7, workers=3)
         a, b = vectors(store), vectors(other)
     assert all(np.array_equal(a[id], b[id]) for id in a)
+
+
+def test_on_a_gpu_one_batch_is_encoded_at_a_time(store, photos):
+    class OnGpu(Counting):
+        device = "cuda:0"
+        inside = most_inside = 0
+
+        def images(self, batch):
+            self.inside += 1
+            self.most_inside = max(self.most_inside, self.inside)
+            time.sleep(0.005)
+            self.inside -= 1
+            return super().images(batch)
+
+    encoder = OnGpu()
+    ingest(store, photos, encoder=encoder, batch=2)
+    assert encoder.encoded == 12
+    assert encoder.most_inside == 1

@@ -108,6 +108,19 @@ def test_a_segment_of_another_size(path, how):
             store.snapshot().vectors("image", [0])
 
 
+@pytest.mark.parametrize("wanted", [("merge", 0), ("compact", 0), ("fill", ["77.jpg"])])
+def test_damage_gets_no_new_checksum(path, monkeypatch, wanted):
+    """Also not in files that are too large to be checked whole when they are opened."""
+    monkeypatch.setattr("fieldglass.store.durable.WHOLE_CHECK", 0)
+    with Store.open(path) as store, store.writer("rewrite") as writer:
+        kit.perform(store, writer, ("commit", [("00.jpg", 2, True), ("77.jpg", 1, False), ("78.jpg", 1, True)]))
+        for each in (path / "segments").glob("*.caption.npy"):
+            flip(each)
+        with pytest.raises(DamagedError, match="caption"):
+            kit.perform(store, writer, wanted)
+        assert {finding.file for finding in store.verify()} == {"segments/1.caption.npy", "segments/3.caption.npy"}
+
+
 def test_repair_lets_the_items_be_read_again(path):
     flip(path / "segments" / "1.image.npy")
     with Store.open(path) as store:

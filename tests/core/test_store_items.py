@@ -213,9 +213,12 @@ def test_groups_are_columns(store, writer, source):
 def test_a_column_that_becomes_a_group_is_text(store, writer, source):
     writer.commit(source, [entry("a", metadata={"patient": 12})])
     writer.commit(source, [entry("b", groups={"patient": "12"}), entry("c", metadata={"patient": 12})])
+    writer.commit(source, [entry("d", groups={"patient": "012"})])
     snapshot = store.snapshot()
     assert snapshot.members("patient", "12").tolist() == [0, 1, 2]
     assert [item.groups for _, item in snapshot.items([0, 2])] == [{"patient": "12"}] * 2
+    assert snapshot.group("patient", [3]) == ["012"]
+    assert snapshot.select("patient = '012'").tolist() == [3]
 
 
 def test_known_tells_items_and_journalled_files(writer, source):

@@ -95,5 +95,5 @@ class Collection(RuleBasedStateMachine):
 
 TestCollection = Collection.TestCase
 TestCollection.settings = settings(
-    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -87,9 +87,9 @@ def test_readers_of_a_busy_collection_always_see_one_state(path, tmp_path):
     process.start()
     looks, versions = 0, set()
     try:
-        end = time.monotonic() + 3
+        end = time.monotonic() + 30
         with Store.open(path) as kept:
-            while time.monotonic() < end:
+            while (looks <= 20 or len(versions) <= 8) and time.monotonic() < end:
                 with Store.open(path) as store:  # opens in the middle of whatever the other does
                     kit.read(store)
                     versions.add(store.snapshot().version)
@@ -99,8 +99,8 @@ def test_readers_of_a_busy_collection_always_see_one_state(path, tmp_path):
     finally:
         process.kill()
         process.join()
-    assert looks > 10
-    assert len(versions) > 3
+    assert looks > 20
+    assert len(versions) > 8
     with Store.open(path) as store:
         assert list(store.verify()) == []
 

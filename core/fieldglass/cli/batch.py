@@ -1,10 +1,10 @@
-"""Reads many queries from a CSV or JSONL file and answers them together, as JSON lines."""
+"""Reads many queries from a CSV or JSONL file and answers them together."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,17 @@ from fieldglass.errors import QueryError, UsageError
 if TYPE_CHECKING:
     from fieldglass.asking import Question
     from fieldglass.collection import Collection
+    from fieldglass.result import SearchResult
 
-__all__ = ["answer_file"]
+__all__ = ["answer_file", "json_lines"]
 
 _COLUMNS = {"id", "image", "like", "text", "not_image", "not_like", "not_text", "place", "where"}
 
 
-def answer_file(collection: Collection, path: Path, options: Mapping[str, Any], how: Mapping[str, Any]) -> str:
-    """One JSON line per query of the file, in order, each with the query's `id` (its number where it has none).
+def answer_file(
+    collection: Collection, path: Path, options: Mapping[str, Any], how: Mapping[str, Any]
+) -> list[tuple[str, SearchResult]]:
+    """The `id` of each query of the file (its number where it has none) and its result, in order.
 
     Columns: id, image, like, text, not_image, not_like, not_text, place, where; a JSONL value may be a list.
     Pictures are relative to the file. A filter of the row goes before that of the options.
@@ -29,10 +32,14 @@ def answer_file(collection: Collection, path: Path, options: Mapping[str, Any], 
     rows = _rows(path)
     questions = [_question(collection, row, number, path, options) for number, row in enumerate(rows, 1)]
     results = collection.answer(questions, **how) if questions else []
+    return [(question.query.id, result) for question, result in zip(questions, results, strict=True)]
+
+
+def json_lines(answers: Sequence[tuple[str, SearchResult]]) -> str:
+    """One line per query: `query`, then what `search --format json` prints."""
     return "".join(
-        json.dumps({"query": question.query.id, **result.to_dict()}, ensure_ascii=False, allow_nan=False, default=str)
-        + "\n"
-        for question, result in zip(questions, results, strict=True)
+        json.dumps({"query": id, **result.to_dict()}, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+        for id, result in answers
     )
 
 

@@ -8,7 +8,7 @@ import click
 
 from fieldglass.cli.output import echo_json, echo_table, format_option
 
-__all__ = ["doctor"]
+__all__ = ["doctor", "show"]
 
 
 @click.command()
@@ -27,10 +27,11 @@ def doctor(form: str) -> None:
     if form == "json":
         echo_json(found)
     else:
-        _print(found)
+        show(found)
 
 
-def _print(found: dict[str, Any]) -> None:
+def show(found: dict[str, Any]) -> None:
+    """Print what `diagnosis.examine` found as tables."""
     echo_table(
         ["plugin", "distribution", "version", "hooks", "offers"],
         (

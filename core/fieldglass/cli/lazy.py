@@ -120,7 +120,7 @@ def _offered(table: Mapping[str, Any]) -> dict[str, str]:
 def _broken() -> dict[str, str]:
     from fieldglass.registry import registry
 
-    return {plugin.name: plugin.broken.strip().rstrip(".") for plugin in registry().plugins if plugin.broken}
+    return {plugin.name: " ".join(plugin.broken.split()).rstrip(".") for plugin in registry().plugins if plugin.broken}
 
 
 def _show(ctx: click.Context, error: Exception, message: str, hint: str) -> None:

@@ -8,6 +8,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import click
+
 if TYPE_CHECKING:
     from fieldglass.ingest import Progress, Report
 
@@ -53,19 +55,19 @@ class Meter:
 
     def _start(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             TextColumn("[red]{task.fields[problems]}"),
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._bar.add_task("scanning", total=None, rate="", problems="")
+        self._task = self._bar.add_task("scanning", total=None, rate="", left="", problems="")
         self._bar.start()
 
     def say(self, what: str) -> None:
@@ -83,6 +85,7 @@ class Meter:
             total=progress.total,
             completed=progress.done,
             rate=f"{progress.rate:.1f}/s",
+            left="" if progress.eta_s is None else _clock(progress.eta_s),
             problems=f"{problems} problem{'' if problems == 1 else 's'}" if problems else "",
             description="stopping" if self.stop.is_set() else self._what(),
         )
@@ -91,7 +94,9 @@ class Meter:
         return "indexing" if self._sources == 1 else f"indexing {self._done + 1} of {self._sources}"
 
     def add(self, report: Report) -> None:
-        """Add the report of one source."""
+        """Add the report of one source, and tell what it notes."""
+        for note in report.notes:
+            click.echo(f"note: {note}", err=True)
         self._done += 1
         self.new += report.new
         self.changed += report.changed
@@ -108,3 +113,10 @@ class Meter:
             f"indexed {self.new} new, {self.changed} changed, {self.unchanged} unchanged, {self.gone} gone, "
             f"{self.problems} problems in {self.seconds:.1f} s ({rate:.1f}/s)"
         )
+
+
+def _clock(seconds: float) -> str:
+    """3725.0 -> "1:02:05 left"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} left" if hours else f"{minutes}:{rest:02} left"

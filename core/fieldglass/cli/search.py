@@ -11,6 +11,7 @@ import click
 from fieldglass.cli.query import how, query_options, question_of
 
 if TYPE_CHECKING:
+    from fieldglass.collection import Collection
     from fieldglass.result import SearchResult
 
 __all__ = ["search"]
@@ -23,11 +24,8 @@ __all__ = ["search"]
 @click.option("--min-score", type=float, help="Leave out hits below this score.")
 @click.option("--collapse", metavar="GROUP", help="The best item alone of each value of a group column.")
 @click.option("--rerank", metavar="NAME", help="Reorder the first hits.")
-@click.option(
-    "--index", type=click.Choice(["auto", "exact", "ivf"]), default="auto", show_default=True,
-    help="exact compares every item.",
-)  # fmt: skip
-@click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; prints JSON lines.")
+@click.option("--index", default="auto", show_default=True, metavar="NAME", help="`exact` compares every item.")
+@click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; JSON lines or a page.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "html"]), default="table", show_default=True,
     help="How to print.",
@@ -44,7 +42,7 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
     Examples:
       fieldglass search holiday.collection --text "a dog on a beach"
       fieldglass search holiday.collection --image dog.jpg --text "in the snow" -k 20 --open
-      fieldglass search holiday.collection --like 2019/IMG_4711.jpg --exclude-self --where "year >= 2018"
+      fieldglass search holiday.collection --like 2019/IMG_4711.jpg --exclude-self --where "taken >= '2018-06-01'"
       fieldglass search shop.collection --image red.jpg --text "a longer dress" --set text_weight=0.7
       fieldglass search shop.collection --text "boots" --not-text "leather" --format json
       curl -s https://example.org/cat.jpg | fieldglass search holiday.collection --image -
@@ -52,23 +50,30 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
     """
     import fieldglass
 
+    if show:
+        form, out = "html", out or _page_file(collection)
     asked = {name: options.pop(name) for name in ("k", "min_score", "collapse", "rerank", "index")}
     with fieldglass.open(collection) as opened:
         if queries is not None:
-            from fieldglass.cli.batch import answer_file
-
-            _write(answer_file(opened, queries, options, {**how(options), **asked}), out)
-            return
-        question = question_of(opened, options)
-        (result,) = opened.answer([question], **how(options), **asked)
-        if show:
-            form, out = "html", out or _page_file(collection)
-        if form == "table" and out is None:
-            _table(result)
+            _write(_many(opened, queries, form, options, {**how(options), **asked}), out)
         else:
-            _write(_rendered(result, form), out)
+            (result,) = opened.answer([question_of(opened, options)], **how(options), **asked)
+            if form == "table" and out is None:
+                _table(result)
+            else:
+                _write(_rendered(result, form), out)
     if show and out is not None:
         click.launch(str(out.resolve()))
+
+
+def _many(collection: Collection, queries: Path, form: str, options: dict[str, Any], asked: dict[str, Any]) -> str:
+    from fieldglass.cli.batch import answer_file, json_lines
+    from fieldglass.report import page
+
+    answers = answer_file(collection, queries, options, asked)
+    if form == "html":
+        return page([result for _, result in answers], title=f"{len(answers)} queries of {queries.name}")
+    return json_lines(answers)
 
 
 def _rendered(result: SearchResult, form: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from fieldglass._torchvision import require
 from fieldglass.encoders.device import place
 from fieldglass.encoders.fingerprint import fingerprint
+from fieldglass.encoders.folding import fold
 from fieldglass.encoders.labels import label_vectors
 from fieldglass.encoders.minilm import MiniLM
 from fieldglass.encoders.once import Once
@@ -67,6 +68,11 @@ class Mini:
         )
 
     @property
+    def device(self) -> str:
+        """Where its pictures are encoded: "cpu", "cuda" ..."""
+        return self._placement.device
+
+    @property
     def options(self) -> Mapping[str, Any]:
         """The options that make this space again, on whatever device."""
         return {"precision": self._placement.precision}
@@ -112,7 +118,7 @@ class Mini:
         # the carrier names its tensors otherwise, in the same order
         renamed = dict(zip(model.state_dict(), weights.read(path).values(), strict=True))
         weights.fit(model, renamed, path, "EfficientNet-lite0")
-        return model.to(self._placement.device)
+        return fold(model).to(self._placement.device)
 
 
 def _unit(vectors: F32) -> F32:

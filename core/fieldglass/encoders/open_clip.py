@@ -62,6 +62,7 @@ class OpenClip:
         self._checkpoint = resolve(model, pretrained, str(weights), stated)
         self._preprocess = self._checkpoint.preprocess
         self._placement = place(device, precision)
+        self.device = self._placement.device
         self._model = Once(lambda: build(self._checkpoint, seed).to(self._placement.device))
         self._tokenizer = Once(lambda: tokenizer(self._checkpoint))
         self.dim = int(self._checkpoint.config["embed_dim"])

@@ -63,6 +63,7 @@ class Timm:
         self._checkpoint, self._size = checkpoint, image_size
         self._preprocess = preprocess(checkpoint.config, stated)
         self._placement = place(device, precision)
+        self.device = self._placement.device
         skeleton = create(checkpoint, image_size, skeleton=True)
         self.dim = int(getattr(skeleton, "head_hidden_size", skeleton.num_features))
         self.pixels = self._preprocess.pixels

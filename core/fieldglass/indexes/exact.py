@@ -10,7 +10,7 @@ import numpy as np
 
 from fieldglass.errors import DamagedError
 from fieldglass.indexes.files import read, write
-from fieldglass.search.rows import ArrayRows, products, windows
+from fieldglass.search.rows import ArrayRows, Scratch, products, windows
 from fieldglass.search.top import Top
 
 if TYPE_CHECKING:
@@ -47,10 +47,11 @@ class Exact:
         allowed = None if allow is None else allow[self._rows]
         held = ArrayRows(self._vectors)
         tops = [Top(k) for _ in vectors]
+        scratch = Scratch()
         for low, high in windows([held], 0, held.size, len(vectors)):
             block = self._vectors[low:high]
-            scores = products(block, vectors, np.empty((len(vectors), high - low), dtype=np.float32))
-            for top, score in zip(tops, scores, strict=True):
+            scores = products(block, vectors, scratch)
+            for top, score in zip(tops, np.ascontiguousarray(scores.T), strict=True):
                 hits = np.flatnonzero(score >= top.threshold)
                 hits = hits if allowed is None else hits[allowed[low + hits]]
                 top.offer(low + hits, score[hits], score[hits])

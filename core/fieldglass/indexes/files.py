@@ -22,7 +22,7 @@ HINT = "It is derived from the vectors: build it again."
 def write(path: Path, header: Mapping[str, Any], body: Sequence[np.ndarray[Any, Any]]) -> None:
     """Magic, crc32 of the rest, length of the header, header, body: to a temporary name, synced, renamed."""
     text = json.dumps(header).encode()
-    arrays = [memoryview(np.ascontiguousarray(part)).cast("B") for part in body if part.size]
+    arrays = [np.ascontiguousarray(part).tobytes() for part in body]
     parts = [len(text).to_bytes(4, "little"), text, *arrays]
     crc = 0
     for part in parts:

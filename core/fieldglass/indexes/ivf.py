@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ LEAST = 64  # rows that codes are trained on, by repetition where there are fewe
 DEPTHS = (100, 200, 400, 800, 1600)  # candidates for ten hits
 ROW_COST = 100  # fetching a candidate's vector costs as much as comparing so many codes
 MARGIN = 0.25  # of the misses allowed: aimed above the target, since the sample is small
+ALONE = 8  # fewer queries than this are searched in one thread
 GEMM_FROM = 4096  # rows x dims above which faiss' flat quantiser uses a matrix product (its own default: never)
 
 
@@ -72,6 +74,7 @@ class Ivf:
     def train(self, vectors: F32, count: int) -> None:
         """Learn lists and codes from a sample (m, dim) of `count` rows to come."""
         faiss = _faiss()
+        _threaded(len(vectors))
         dim = vectors.shape[1]
         codes = _codes(dim)
         lists = faiss.IndexFlatIP(dim)
@@ -93,10 +96,11 @@ class Ivf:
             self.train(vectors, len(vectors))
         if vectors.shape[1] != self._index.d:
             raise UsageError(f"The index holds vectors of {self._index.d} dimensions, not {vectors.shape[1]}.")
+        _threaded(len(vectors))
         self._index.add_with_ids(vectors, np.ascontiguousarray(rows, dtype=np.int64))
 
     def tune(self, kinds: Mapping[str, tuple[F32, I64]], recall: float) -> None:
-        """Find the cheapest setting that reaches recall, per kind of query (m, dim) with its true neighbours (m, 10)."""
+        """Find the cheapest setting that reaches recall, per kind of query (m, dim) with its neighbours (m, 10)."""
         self._settings = {kind: self._tuned(queries, truth, recall) for kind, (queries, truth) in kinds.items()}
 
     def candidates(self, vectors: F32, k: int, allow: Bitmap | None) -> I64:
@@ -134,6 +138,7 @@ class Ivf:
     def _search(self, vectors: F32, k: int, nprobe: int, bits: Any) -> I64:
         faiss = _faiss()
         chosen = None if bits is None else faiss.IDSelectorBitmap(bits)
+        _threaded(len(vectors))
         parameters = faiss.SearchParametersIVF(sel=chosen, nprobe=nprobe)
         rows: I64 = self._index.search(vectors, k, params=parameters)[1]
         return rows
@@ -149,7 +154,7 @@ class Ivf:
 
     def _near(self, vectors: F32) -> F32:
         best: F32 = self._index.quantizer.search(vectors, 1)[0][:, 0]
-        return best / np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
+        return np.asarray(best / np.maximum(np.linalg.norm(vectors, axis=1), 1e-12))
 
     def _tuned(self, queries: F32, truth: I64, recall: float) -> Setting:
         lists, total = self._index.nlist, self._index.ntotal
@@ -169,17 +174,29 @@ class Ivf:
 
 def _recall(proposed: I64, truth: I64) -> float:
     hits = sum(len(np.intersect1d(mine, true)) for mine, true in zip(proposed, truth, strict=True))
-    return hits / max(int((truth >= 0).sum()), 1)
+    return hits / max(int(np.count_nonzero(truth >= 0)), 1)
 
 
 def _lists(count: int) -> int:
     """About the square root of the rows, a power of two."""
-    return 2 ** max(0, round(math.log2(max(count, 1)) / 2))
+    return 1 << max(0, round(math.log2(max(count, 1)) / 2))
 
 
 def _codes(dim: int) -> int:
     """The most codes, up to 256, of at least two dimensions each that divide a vector evenly."""
     return max(codes for codes in range(1, min(CODES, max(dim // 2, 1)) + 1) if dim % codes == 0)
+
+
+def _threaded(count: int) -> None:
+    """One thread for a few queries: those of a pool would still spin while numpy scores the candidates."""
+    most = _threads()
+    _faiss().omp_set_num_threads(1 if count < ALONE else most)
+
+
+@cache
+def _threads() -> int:
+    most: int = _faiss().omp_get_max_threads()
+    return most
 
 
 def _faiss() -> Any:

@@ -45,6 +45,7 @@ COMMIT_SECONDS = 10.0
 _SCAN = 1024  # items compared with the catalogue at a time
 _AHEAD = 20_000  # items the scan may be ahead of the encoder, so that the time left can be told
 _FIRST = 4  # items read before the threads start: a broken encoder shows there
+_LEAST = 8  # items of a batch near the end
 _TICK = 0.1
 
 
@@ -165,14 +166,13 @@ class _Run:
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", module=r"PIL\.")  # a bad file is journalled, not warned of
             try:
+                alone = _one_torch_thread(stack)
                 self._first(found)
-                if "torch" in sys.modules:
-                    from fieldglass.encoders.device import single_thread
-
-                    stack.enter_context(single_thread())
+                if not alone:
+                    _one_torch_thread(stack)
                 pool = ThreadPoolExecutor(workers, thread_name_prefix="fieldglass-ingest")
                 stack.callback(pool.shutdown, cancel_futures=True)
-                self._loop(found, pool, 2 * workers + 2)
+                self._loop(found, pool, workers)
             except KeyboardInterrupt:
                 self._stop.set()
             except BaseException:
@@ -211,12 +211,13 @@ class _Run:
             )
         self._take(done)
 
-    def _loop(self, found: Iterator[Item | Problem], pool: ThreadPoolExecutor, window: int) -> None:
+    def _loop(self, found: Iterator[Item | Problem], pool: ThreadPoolExecutor, workers: int) -> None:
+        window = 2 * workers + 2
         while not self._stop.is_set():
             while self._flying and self._flying[0][0].done():
                 self._take(self._flying.popleft()[0].result())
             while self._backlog and len(self._flying) < window and (self._scanned or len(self._backlog) >= self._batch):
-                tasks = self._next_batch(window)
+                tasks = self._next_batch(workers)
                 self._flying.append((pool.submit(self._step, tasks), len(tasks)))
             self._tick()
             if not self._scanned and len(self._backlog) < _AHEAD:
@@ -226,11 +227,11 @@ class _Run:
             elif self._scanned and not self._backlog:
                 return
 
-    def _next_batch(self, window: int) -> list[Task]:
+    def _next_batch(self, workers: int) -> list[Task]:
         """A batch; smaller ones at the end, so that all workers end together. Items of one file stay together."""
         size = self._batch
         if self._scanned:
-            size = min(size, max(_FIRST, -(-len(self._backlog) // window)))
+            size = min(size, max(_LEAST, -(-len(self._backlog) // workers)))
         tasks = [self._backlog.popleft() for _ in range(min(size, len(self._backlog)))]
         while self._backlog and len(tasks) < 2 * size and self._backlog[0].item.paths == tasks[-1].item.paths != ():
             tasks.append(self._backlog.popleft())
@@ -327,6 +328,16 @@ class _Run:
                 now - self._started,
             )
         )
+
+
+def _one_torch_thread(stack: ExitStack) -> bool:
+    """Let each worker have one torch thread, where torch is in use at all."""
+    if "torch" not in sys.modules:
+        return False
+    from fieldglass.encoders.device import single_thread
+
+    stack.enter_context(single_thread())
+    return True
 
 
 def _lacking(store: Store, field: str) -> Bitmap:

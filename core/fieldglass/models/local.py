@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fieldglass.errors import MissingExtraError, UsageError
+from fieldglass.errors import MissingExtraError
 from fieldglass.models.card_files import cards
 from fieldglass.models.carriers import carried
 from fieldglass.models.hub import Part, cached, fetch, find
@@ -45,8 +45,6 @@ def pull(name: str) -> list[Path]:
     encoder, options = parse(name)
     if encoder == "mini":
         return _carried()
-    if "model" not in options:
-        raise UsageError(f"{name!r} is a family, not a checkpoint.", hint="`fieldglass models list` shows checkpoints.")
     found = fetch(parts(encoder, options))
     if options["model"].startswith("hf-hub:"):  # its configuration, only now here, may name a tokenizer elsewhere
         found = list(dict.fromkeys([*found, *fetch(parts(encoder, options))]))

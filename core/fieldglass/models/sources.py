@@ -63,6 +63,10 @@ def pull_name(encoder: str, options: Mapping[str, Any]) -> str:
 
 def parts(encoder: str, options: Mapping[str, Any]) -> tuple[Part, ...]:
     """The files of a checkpoint on the hub, weights first. Reads no network; configurations must be there already."""
+    if "model" not in options:
+        raise UsageError(
+            f"{encoder} is a family, not a checkpoint.", hint="`fieldglass models list` shows checkpoints."
+        )
     model = str(options["model"])
     if encoder == "timm":
         return _timm_parts(model)

@@ -71,7 +71,7 @@ def _contents(results: Sequence[SearchResult]) -> str:
 
 def _section(result: SearchResult, number: int, several: bool) -> str:
     cards = "\n".join(_cards(result.hits))
-    found = f'<ol class="grid">{cards}</ol>' if result.hits else '<p class="none">Nothing was found.</p>'
+    found = f'<ol class="grid" role="list">{cards}</ol>' if result.hits else '<p class="none">Nothing was found.</p>'
     notes = "".join(f"<li>{_text(note)}</li>" for note in result.notes)
     return (
         f'<section id="q{number}" aria-label="Results of query {number}">{_query(result.asked)}'
@@ -92,7 +92,7 @@ def _query(asked: Asked) -> str:
     where = f'<p class="where">where <code>{_text(asked.where)}</code></p>' if asked.where else ""
     plus = '<span class="plus" aria-hidden="true">+</span>' if pictures and (texts or place) else ""
     words = f'<div class="words">{texts}{place}{where}</div>' if texts or place or where else ""
-    return f'<div class="query"><h2>Query</h2><div class="parts">{pictures}{plus}{words}</div></div>'
+    return f'<div class="query"><h2 class="unseen">Query</h2><div class="parts">{pictures}{plus}{words}</div></div>'
 
 
 def _asked_picture(picture: Picture) -> str:
@@ -127,7 +127,7 @@ def _cards(hits: Sequence[Hit]) -> Iterator[str]:
         share = (hit.score - low) / (high - low) if high > low else 0.0
         yield (
             f'<li class="card"><figure>{_image(hit.thumbnail, f"Hit {hit.rank}: {hit.id}")}'
-            f'<span class="rank" aria-label="Rank {hit.rank}">{hit.rank}</span>'
+            f'<span class="rank"><span class="unseen">Rank </span>{hit.rank}</span>'
             f'<figcaption><span class="id" title="{_text(hit.id)}">{_broken(hit.id)}</span>'
             f'<span class="score"><svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
             f'<rect class="rail" width="100" height="4"/><rect class="bar" width="{100 * share:.1f}" height="4"/></svg>'

@@ -129,7 +129,7 @@ class Engine:
         lacking = made.requires - capabilities(self.encoder)
         if lacking:
             raise QueryError(
-                f"The composer {name!r} needs an encoder with {', '.join(sorted(lacking))}, unlike {self.encoder.name}.",
+                f"The composer {name!r} needs {', '.join(sorted(lacking))}, which {self.encoder.name} has not.",
                 hint="Search by picture, or index with another encoder (`fieldglass list encoders`).",
             )
         return name, made
@@ -194,27 +194,38 @@ class _Job:
         else:
             rankings = [collapsed(searcher, scopes[query], query, wanted, collapse) for query in range(len(queries))]
         self._tick("search")
-        outcomes = []
-        for number, (query, scope, ranking) in enumerate(zip(queries, scopes, rankings, strict=True)):
-            kept = enough(ranking, min_score)
-            if rerank is not None and len(kept.positions):
-                kept = reranked(rerank, query, self._probes_of(number), kept, self.view)
-            kept = Ranking(kept.positions[:k], kept.scores[:k], kept.exact)
-            ids = tuple(snapshot.ids(kept.positions))
-            outcomes.append((Ranking(kept.positions, kept.scores, kept.exact, ids), scope))
+        kept = [enough(ranking, min_score) for ranking in rankings]
         if rerank is not None:
+            kept = [
+                reranked(rerank, query, self._probes_of(number), ranking, self.view)
+                for number, (query, ranking) in enumerate(zip(queries, kept, strict=True))
+            ]
+            kept = [Ranking(each.positions[:k], each.scores[:k], each.exact) for each in kept]
             self._tick("rerank")
-        found = []
-        for ranking, scope in outcomes:
-            metadata = snapshot.metadata(ranking.positions)
-            sources = [source.name for source, _ in snapshot.items(ranking.positions)]
-            found.append((ranking, metadata, sources, scope))
+        every = np.concatenate([np.empty(0, dtype=np.int64), *(each.positions for each in kept)])
+        ids, metadata = snapshot.ids(every), snapshot.metadata(every)
+        sources = _sources(snapshot, ids)
         self._tick("fetch")
         elapsed = {**self.elapsed, "total": round(sum(self.elapsed.values()), 3)}
-        return [
-            Outcome(ranking, metadata, sources, self.name, ranking.exact, elapsed, scope.matched, tuple(notes))
-            for ranking, metadata, sources, scope in found
-        ]
+        outcomes = []
+        start = 0
+        for ranking, scope in zip(kept, scopes, strict=True):
+            mine = slice(start, start + len(ranking.positions))
+            start = mine.stop
+            named = Ranking(ranking.positions, ranking.scores, ranking.exact, tuple(ids[mine]))
+            outcomes.append(
+                Outcome(
+                    named,
+                    metadata[mine],
+                    sources[mine],
+                    self.name,
+                    ranking.exact,
+                    elapsed,
+                    scope.matched,
+                    tuple(notes),
+                )
+            )
+        return outcomes
 
     def _probes_of(self, query: int) -> Probes:
         one = slice(query, query + 1)
@@ -238,6 +249,13 @@ def _default(queries: Sequence[Query]) -> str:
     if not pictures and not texts:
         raise QueryError("Nothing is asked for.", hint="Give a picture (--image, --like), a text (--text), or both.")
     return "image" if pictures else "text"
+
+
+def _sources(snapshot: Snapshot, ids: Sequence[str]) -> list[str]:
+    """The name of each item's source: the ids of the first are bare, those of others begin with their name."""
+    first = next((name for name, each in snapshot.sources.items() if not each.prefix), "")
+    others = [(each.prefix, name) for name, each in snapshot.sources.items() if each.prefix]
+    return [next((name for prefix, name in others if id.startswith(prefix)), first) for id in ids]
 
 
 def _reranker(rerank: str | Reranker | None) -> Reranker | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldglass.search.bounds import Bounds
-from fieldglass.search.rows import reduced, similarities, windows
+from fieldglass.search.rows import Scratch, reduced, similarities, windows
 
 if TYPE_CHECKING:
     from fieldglass.search.plan import Plan
@@ -85,12 +85,13 @@ class Executor:
         wanted = np.zeros(self.size, dtype=np.bool_)
         wanted[positions] = True
         whole: list[list[F64]] = [[] for _ in self.plan.parts]
+        scratches = {field: Scratch() for field in self.rows}
         for low, high in windows(list(self.rows.values()), 0, self.size, len(self.plan.parts)):
             keep = wanted[low:high]
             if not keep.any():
                 continue
-            for slot, scores in zip(whole, self._window([query], low, high), strict=True):
-                slot.append(scores[0][keep].astype(np.float64))
+            for slot, scores in zip(whole, self._window([query], low, high, scratches), strict=True):
+                slot.append(scores[keep, 0].astype(np.float64))
         values = [np.concatenate(slot) if slot else np.empty(0) for slot in whole]
         there = self._there(positions)
         return self._filled(query, values, there), there
@@ -98,26 +99,25 @@ class Executor:
     def _scan_single(
         self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int
     ) -> None:
-        slack = {query: self._slack(query)[0] for query in queries}
+        slack = np.array([self._slack(query)[0] for query in queries])
+        scratches = {field: Scratch() for field in self.rows}
         for low, high in windows(list(self.rows.values()), start, stop, len(queries)):
-            scores = self._window(queries, low, high)[0]
-            best = scores.max(axis=1)
-            for row, query in enumerate(queries):
-                top = tops[query]
-                if best[row] + slack[query] < top.threshold:
-                    continue
-                hits = np.flatnonzero(scores[row] >= top.threshold - slack[query])
-                hits = hits[scopes[query].allowed[low + hits]]
-                found = scores[row][hits]
-                top.offer(low + hits, found, found + slack[query])
+            scores = self._window(queries, low, high, scratches)[0]
+            limits = np.array([tops[query].threshold for query in queries]) - slack
+            for row, places in _above(scores, limits.astype(np.float32)):
+                query = queries[row]
+                hits = places[scopes[query].allowed[low + places]]
+                found = scores[hits, row]
+                tops[query].offer(low + hits, found, found + slack[row])
 
     def _scan_fused(
         self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int
     ) -> None:
         bounds = {query: Bounds(self.plan, query, self._slack(query)) for query in queries}
         count = len(queries) * len(self.plan.parts)
+        scratches = {field: Scratch() for field in self.rows}
         for low, high in windows(list(self.rows.values()), start, stop, count):
-            scores = self._window(queries, low, high)
+            scores = [np.ascontiguousarray(part.T) for part in self._window(queries, low, high, scratches)]
             for row, query in enumerate(queries):
                 values = [part[row] for part in scores]
                 there = [None if each is None else each[low:high] for each in self._presence()]
@@ -133,17 +133,16 @@ class Executor:
         high = self.plan.combine(query, bounds.moved(filled, +1), there)
         top.offer(positions, low, high)
 
-    def _window(self, queries: Sequence[int], low: int, high: int) -> list[F32]:
-        """Per part, scores (queries, high - low) of a window, biases added."""
+    def _window(self, queries: Sequence[int], low: int, high: int, scratches: Mapping[str, Scratch]) -> list[F32]:
+        """Per part, scores (high - low, queries) of a window, biases added; good until the next window."""
         found: dict[int, F32] = {}
         for field, rows in self.rows.items():
             mine = [number for number, part in enumerate(self.plan.parts) if part.field == field]
             block = rows.window(low, high)
             vectors = np.concatenate([self.plan.parts[number].vectors[queries] for number in mine])
-            out = np.empty((len(vectors), len(block) * rows.rows), dtype=np.float32)
-            scores = reduced(block, vectors, rows.reduce, out)
+            scores = reduced(block, vectors, rows.reduce, scratches[field])
             for place, number in enumerate(mine):
-                found[number] = scores[place * len(queries) : (place + 1) * len(queries)]
+                found[number] = scores[:, place * len(queries) : (place + 1) * len(queries)]
                 if self.plan.parts[number].bias:
                     found[number] += np.float32(self.plan.parts[number].bias)
         return [found[number] for number in range(len(self.plan.parts))]
@@ -152,10 +151,9 @@ class Executor:
         blocks = {field: rows.gather(positions) for field, rows in self.rows.items()}
         found = []
         for part in self.plan.parts:
-            block = blocks[part.field]
-            out = np.empty((1, len(block) * block.shape[1]), dtype=np.float32)
-            scores = reduced(block, part.vectors[query : query + 1], self.rows[part.field].reduce, out)[0]
-            found.append(scores + np.float32(part.bias) if part.bias else scores)
+            every = np.einsum("brd,d->br", blocks[part.field], part.vectors[query])  # one thread: too few for a pool
+            scores = every.sum(axis=1) if self.rows[part.field].reduce == "sum" else every.max(axis=1)
+            found.append(scores + np.float32(part.bias))
         return found
 
     def _presence(self) -> Iterator[Bitmap | None]:
@@ -178,3 +176,21 @@ class Executor:
             ROUNDING * float(np.linalg.norm(part.vectors[query])) * self.norms[part.field] for part in self.plan.parts
         ]
 
+
+
+def _above(scores: F32, limits: F32) -> Iterator[tuple[int, I64]]:
+    """Per query (column) with any, the places of the scores (b, n) that reach its limit."""
+    if len(limits) == 1 or not np.isfinite(limits).all():
+        for place, limit in enumerate(limits):
+            yield place, np.flatnonzero(scores[:, place] >= limit)
+        return
+    busy = np.flatnonzero(scores.max(axis=0) >= limits)
+    if len(busy) * 4 < len(limits):
+        for row in busy.tolist():
+            yield row, np.flatnonzero(scores[:, row] >= limits[row])
+        return
+    places, rows = np.divmod(np.flatnonzero(scores >= limits), len(limits))  # one flat look is much the faster
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[order], busy)
+    for row, hits in zip(busy.tolist(), np.split(places[order], starts[1:]), strict=True):
+        yield row, hits

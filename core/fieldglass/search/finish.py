@@ -48,6 +48,8 @@ def collapsed(searcher: Searcher, scope: Scope, query: int, k: int, group: str) 
 
 def reranked(rerank: Reranker, query: Query, probes: Probes, ranking: Ranking, view: GalleryView) -> Ranking:
     """The ranking in the reranker's order. PluginError where hits or scores were lost, added or doubled."""
+    if not len(ranking.positions):
+        return ranking
     named = Ranking(ranking.positions, ranking.scores, ranking.exact, tuple(view.ids(ranking.positions)))
     found = rerank.rerank(query, probes, named, view)
     if len(found.scores) != len(found.positions) or not np.array_equal(

@@ -75,17 +75,15 @@ class Indexes:
             registry().get("indexes", asked)
             raise UsageError(
                 f"The collection has no index of kind {asked!r} that can be used. {' '.join(notes)}".rstrip(),
-                hint=f"Build it (`fieldglass index ... --index {asked}`), or search with 'auto' or 'exact'.",
+                hint=f"Build it (`fieldglass build COLLECTION --kind {asked}`), or search with 'auto' or 'exact'.",
             )
         return Ready({}, count, tuple(notes))
 
     def _of(self, view: View, field: str, notes: list[str]) -> tuple[dict[str, Any], Index] | None:
-        try:
-            found = view.snapshot.derived(name(field))
-        except DamagedError as error:
-            notes.append(f"The index of {field!r} was put aside ({error.message}); searched exactly.")
-            return None
+        found = view.snapshot.derived(name(field))
         if found is None:
+            if name(field) in view.derived:
+                notes.append(f"The index of {field!r} is damaged or missing and was put aside; searched exactly.")
             return None
         path, meta = found
         if not stamped(view.snapshot, field, meta):

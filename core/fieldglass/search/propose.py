@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from fieldglass.search.plan import Part, Plan
-    from fieldglass.types import F32
+    from fieldglass.types import F32, F64
 
 __all__ = ["directions"]
 
@@ -38,12 +38,13 @@ def directions(plan: Plan, query: int, field: str) -> F32:
     return _unit(np.stack(list(mixed.values())))
 
 
-def _axis(part: Part, query: int) -> np.ndarray:  # type: ignore[type-arg]
+def _axis(part: Part, query: int) -> F64:
     std = float(part.std[query])
-    return part.vectors[query].astype(np.float64) * np.sign(part.weight or 1.0) / (std if std > 0 else 1.0)
+    sign = -1.0 if part.weight < 0 else 1.0
+    return np.asarray(part.vectors[query].astype(np.float64) * (sign / (std if std > 0 else 1.0)))
 
 
-def _unit(rows: np.ndarray) -> F32:  # type: ignore[type-arg]
+def _unit(rows: F64) -> F32:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     keep = norms[:, 0] > 0  # two probes may cancel at some angle
     return np.asarray(rows[keep] / norms[keep], dtype=np.float32)

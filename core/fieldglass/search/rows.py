@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fieldglass.store import Snapshot
     from fieldglass.types import F32, F64, I64
 
-__all__ = ["ArrayRows", "Rows", "SegmentRows", "products", "similarities"]
+__all__ = ["ArrayRows", "Rows", "Scratch", "SegmentRows", "products", "reduced", "similarities", "windows"]
 
 ELEMENTS = 1 << 23  # decoded floats in one window: 32 MiB
 SCORES = 1 << 21  # scores in one window: 8 MiB
@@ -130,28 +130,43 @@ def windows(fields: Sequence[Rows], start: int, stop: int, vectors: int) -> Iter
             low = high
 
 
-def products(block: F32, vectors: F32, out: F32) -> F32:
-    """Inner products of block (b, d) with vectors (m, d) -> (m, b), written to `out` (m, >= b)."""
+class Scratch:
+    """Room for the scores of one window, used again for the next: fresh memory costs more than the product."""
+
+    def __init__(self) -> None:
+        self._room: F32 = np.empty(0, dtype=np.float32)
+
+    def array(self, first: int, second: int) -> F32:
+        """(first, second) float32, not cleared."""
+        if first * second > len(self._room):
+            self._room = np.empty(first * second, dtype=np.float32)
+        return self._room[: first * second].reshape(first, second)
+
+
+def products(block: F32, vectors: F32, scratch: Scratch) -> F32:
+    """Inner products (b, m) of rows (b, d) with vectors (m, d); columns lie together where vectors are few."""
     count = len(block)
-    found = out[:, :count]
     if len(vectors) > FEW:
-        np.matmul(vectors, block.T, out=found)
-        return found
-    for low in range(0, count, CACHED) if len(vectors) > 1 else (0,):
-        high = min(low + CACHED, count) if len(vectors) > 1 else count
+        return np.matmul(block, vectors.T, out=scratch.array(count, len(vectors)))
+    found = scratch.array(len(vectors), count)
+    step = CACHED if len(vectors) > 1 else max(count, 1)
+    for low in range(0, count, step):
+        high = min(low + step, count)
         for row, vector in enumerate(vectors):
             np.dot(block[low:high], vector, out=found[row, low:high])
-    return found
+    return found.T
 
 
-def reduced(block: F32, vectors: F32, reduce: str, out: F32) -> F32:
-    """Scores of items (b, rows, d) against vectors (m, d) -> (m, b): the best row, or the sum of the rows."""
+def reduced(block: F32, vectors: F32, reduce: str, scratch: Scratch) -> F32:
+    """Scores (b, m) of items (b, rows, d) against vectors (m, d): the best row, or the sum of the rows."""
     count, rows, dim = block.shape
     if rows == 1:
-        return products(block[:, 0], vectors, out)
-    every = products(np.ascontiguousarray(block).reshape(count * rows, dim), vectors, out)
-    split = every.reshape(len(vectors), count, rows)
-    return np.asarray(split.sum(axis=2) if reduce == "sum" else split.max(axis=2))
+        return products(block[:, 0], vectors, scratch)
+    every = products(np.ascontiguousarray(block).reshape(count * rows, dim), vectors, scratch)
+    best = np.add if reduce == "sum" else np.maximum
+    if len(vectors) > FEW:
+        return np.asarray(best.reduce(every.reshape(count, rows, len(vectors)), axis=1))
+    return np.asarray(best.reduce(every.T.reshape(len(vectors), count, rows), axis=2)).T
 
 
 def similarities(block: F32, vector: F32, reduce: str) -> F64:

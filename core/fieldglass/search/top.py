@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from fieldglass.types import F32, F64, I64
+    from numpy.typing import NDArray
+
+    from fieldglass.types import I64
+
+    Scores = NDArray[np.floating]
 
 __all__ = ["Top"]
 
@@ -25,11 +29,11 @@ class Top:
         self.k = k
         self.threshold = -np.inf
         self._rows: list[I64] = []
-        self._low: list[F32 | F64] = []
-        self._high: list[F32 | F64] = []
+        self._low: list[Scores] = []
+        self._high: list[Scores] = []
         self._count = 0
 
-    def offer(self, rows: I64, low: F32 | F64, high: F32 | F64) -> None:
+    def offer(self, rows: I64, low: Scores, high: Scores) -> None:
         """Rows (m,) with bounds (m,) of their scores."""
         if len(rows) == 0:
             return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fieldglass.search.rows import SegmentRows, products, windows
+from fieldglass.search.rows import Scratch, SegmentRows, reduced, similarities, windows
 from fieldglass.search.top import Top
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def tune(index: Index, snapshot: Snapshot, field: str, recall: float) -> None:
     there = np.flatnonzero(snapshot.present(field))
     random = np.random.default_rng(SEED)
     chosen = np.sort(random.choice(there, min(QUERIES, len(there)), replace=False))
-    base = rows.gather(chosen).mean(axis=1)
+    base = rows.gather(chosen)[:, random.integers(rows.rows)]
     kinds = {"picture": picture_like(base, random), "text": text_like(base, random)}
     settle({kind: (queries, neighbours(rows, there, queries, TEN)) for kind, queries in kinds.items()}, recall)
 
@@ -49,22 +49,21 @@ def text_like(rows: F32, random: np.random.Generator) -> F32:
 
 
 def neighbours(rows: Rows, there: I64, queries: F32, k: int) -> I64:
-    """(n, k) positions of the nearest of some rows (of the mean row of an item), best first."""
+    """(n, k) positions of the nearest of some items, best first, as a search scores them (all rows of an item)."""
     tops = [Top(k) for _ in queries]
     allowed = np.zeros(rows.size, dtype=np.bool_)
     allowed[there] = True
+    scratch = Scratch()
     for low, high in windows([rows], 0, rows.size, len(queries)):
-        block = rows.window(low, high)
-        flat = block[:, 0] if rows.rows == 1 else block.mean(axis=1)
-        scores = products(flat, queries, np.empty((len(queries), high - low), dtype=np.float32))
-        for top, score in zip(tops, scores, strict=True):
-            hits = np.flatnonzero(score > top.threshold)
+        scores = reduced(rows.window(low, high), queries, rows.reduce, scratch)
+        for top, score in zip(tops, np.ascontiguousarray(scores.T), strict=True):
+            hits = np.flatnonzero(score >= top.threshold)
             hits = hits[allowed[low + hits]]
             top.offer(low + hits, score[hits], score[hits])
     found = np.full((len(queries), k), -1, dtype=np.int64)
     for place, (top, query) in enumerate(zip(tops, queries, strict=True)):
         best = top.rows()
-        scores = rows.gather(best).mean(axis=1) @ query
+        scores = similarities(rows.gather(best), query, rows.reduce)
         best = best[np.argsort(-scores, kind="stable")][:k]
         found[place, : len(best)] = best
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from fieldglass.errors import LoaderError, QueryError
 from fieldglass.registry import registry
 from fieldglass.search.moments import moments
-from fieldglass.search.rows import SegmentRows, reduced, windows
+from fieldglass.search.rows import Scratch, SegmentRows, reduced, windows
 from fieldglass.types import Problem
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ class View:
         """Whether every live item has the field."""
         return int(np.count_nonzero(self.present(field))) == self.snapshot.count
 
+    @cached_property
+    def derived(self) -> frozenset[str]:
+        """The names of the derived files that the catalogue lists, sound or not."""
+        return frozenset(self.snapshot.info()["derived"])
+
     def norm(self, field: str) -> float:
         """The norm of a long row of a field (of all rows of an item, where they are summed), from a few hundred."""
         if field not in self._norms:
@@ -100,9 +106,9 @@ class View:
         rows = self.rows(field)
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         found = np.empty((len(vectors), self.size), dtype=np.float32)
+        scratch = Scratch()
         for low, high in windows([rows], 0, self.size, len(vectors)):
-            out = np.empty((len(vectors), (high - low) * rows.rows), dtype=np.float32)
-            found[:, low:high] = reduced(rows.window(low, high), vectors, rows.reduce, out)
+            found[:, low:high] = reduced(rows.window(low, high), vectors, rows.reduce, scratch).T
         found[:, ~self.present(field)] = np.nan
         return found
 

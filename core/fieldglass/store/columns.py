@@ -85,8 +85,11 @@ class Columns:
             return self._add(name, kind, group, annotated)
         key, column = self._columns[name]
         if group and not column.group:
-            self._connection.execute(f"UPDATE item SET c{key} = CAST(c{key} AS TEXT) WHERE c{key} IS NOT NULL")
-            self._set(key, replace(column, type="text", group=True))
+            grouped = replace(column, type="text", group=True)
+            if column.type in ("text", "date"):
+                self._set(key, grouped)
+            else:
+                self._retype(key, grouped)
         elif column.group or column.type == kind or (column.type, kind) == ("float", "int"):
             return True
         elif (column.type, kind) == ("int", "float"):
@@ -102,15 +105,29 @@ class Columns:
         sql = name
         while sql.lower() in taken:  # names of SQL do not tell case apart
             sql += "_"
+        self._create(Column(name, kind, group, sql, annotated))
+        return True
+
+    def _create(self, column: Column) -> int:
         key = 1 + max((key for key, _ in self._columns.values()), default=0)
-        self._connection.execute(f"ALTER TABLE item ADD COLUMN c{key} {_SQL_TYPES[kind]}")
+        self._connection.execute(f"ALTER TABLE item ADD COLUMN c{key} {_SQL_TYPES[column.type]}")
         self._connection.execute(f"CREATE INDEX item_c{key} ON item (c{key}) WHERE c{key} IS NOT NULL")
         self._connection.execute(
-            "INSERT INTO column VALUES (?, ?, ?, ?, ?, ?)", (key, name, kind, group, sql, annotated)
+            "INSERT INTO column VALUES (?, ?, ?, ?, ?, ?)",
+            (key, column.name, column.type, column.group, column.sql, column.annotated),
         )
-        self._columns[name] = key, Column(name, kind, group, sql, annotated)
+        self._columns[column.name] = key, column
         self._changed = True
-        return True
+        return key
+
+    def _retype(self, old: int, column: Column) -> None:
+        """SQLite turns text that looks like a number into one where the column was made for numbers: make another."""
+        self._connection.execute("DELETE FROM column WHERE key = ?", (old,))
+        key = self._create(column)
+        self._connection.execute(
+            f"UPDATE item SET c{key} = CAST(c{old} AS TEXT), c{old} = NULL WHERE c{old} IS NOT NULL"
+        )
+        self._connection.execute(f"DROP INDEX item_c{old}")
 
     def _set(self, key: int, column: Column) -> None:
         self._connection.execute(

@@ -11,7 +11,7 @@ import numpy as np
 from fieldglass.errors import UsageError
 from fieldglass.store.adoption import SegmentRow
 from fieldglass.store.codec import encode, stored_dtype, stored_width
-from fieldglass.store.durable import fsync_folder
+from fieldglass.store.durable import check_whole, fsync_folder
 from fieldglass.store.records import Field
 from fieldglass.store.segments import FOLDER, Segment, file_name, pack_present, write_array
 
@@ -82,7 +82,8 @@ def _written(collection: Path, field: Field, number: int, rows: Sequence[Row], o
     stored: np.ndarray[Any, Any] = np.zeros((count, field.rows, stored_width(field)), dtype=stored_dtype(field))
     present = np.zeros(count, dtype=np.bool_)
     if old is not None:
-        stored[:] = old.array
+        check_whole(old.path, old.sealed)
+        stored[:] = old.read(0, count)
         present[:] = True if old.present is None else old.present
     stored[offsets] = encode(field, np.stack([vector for _, vector in rows]))
     present[offsets] = True

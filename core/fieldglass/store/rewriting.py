@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fieldglass.store.adoption import SegmentRow
+from fieldglass.store.durable import check_whole
 from fieldglass.store.records import Field
 from fieldglass.store.segments import FOLDER, THUMBS, Segment, file_name, pack_present, write_array
 from fieldglass.store.thumbs import Thumbs, write_thumbs
 
 __all__ = ["Kept", "rewrite_arrays", "rewrite_thumbs"]
 
-Rows = slice | np.ndarray[Any, Any]  # rows of a segment, counted from its start
+Rows = slice | np.ndarray[Any, Any]  # rows of a segment, counted from its start, in order
 Kept = tuple[Any, Rows, int]  # segment, rows, how many
 _BYTES = 8 << 20  # copied at a time
 
@@ -31,24 +32,26 @@ def rewrite_arrays(collection: Path, field: Field, number: int, start: int, part
 
 def rewrite_thumbs(collection: Path, number: int, start: int, parts: Sequence[Kept]) -> SegmentRow:
     """The same for previews."""
-    positions = [(thumbs, thumbs.start + int(row)) for thumbs, rows, _ in parts for row in _indexes(thumbs, rows)]
-    sizes, sums = [], []
-    for thumbs, position in positions:
-        thumb = thumbs.get(position)
-        sizes.append(len(thumb))
-        sums.append(zlib.crc32(thumb))
+    tables = [(thumbs.table(), _indexes(thumbs, rows)) for thumbs, rows, _ in parts]
+    sizes = np.concatenate([table[0][chosen] for table, chosen in tables])
+    sums = np.concatenate([table[1][chosen] for table, chosen in tables])
     path = collection / FOLDER / file_name(number, THUMBS)
-    sealed = write_thumbs(path, sizes, sums, (thumbs.get(position) for thumbs, position in positions))
-    return SegmentRow(THUMBS, start, len(positions), number, sealed, None)
+    pictures = chain.from_iterable(thumbs.stream(_indexes(thumbs, rows)) for thumbs, rows, _ in parts)
+    return SegmentRow(
+        THUMBS, start, len(sizes), number, write_thumbs(path, sizes.tolist(), sums.tolist(), pictures), None
+    )
 
 
 def _blocks(parts: Sequence[Kept]) -> Iterator[np.ndarray[Any, Any]]:
     for segment, rows, _ in parts:
-        array = segment.array
-        step = max(_BYTES // max(array[:1].nbytes, 1), 1)
+        check_whole(segment.path, segment.sealed)  # damage must not get a checksum of its own
+        step = max(_BYTES * segment.count // segment.sealed.size, 1)
         chosen = _indexes(segment, rows)
-        for start in range(0, len(chosen), step):
-            yield array[chosen[start : start + step]]
+        for low in range(0, segment.count, step):
+            high = min(low + step, segment.count)
+            inside = chosen[np.searchsorted(chosen, low) : np.searchsorted(chosen, high)]
+            if len(inside):
+                yield segment.read(low, high)[inside - low]
 
 
 def _present(segment: Segment) -> np.ndarray[Any, Any]:

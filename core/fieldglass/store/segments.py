@@ -62,6 +62,14 @@ class Segment:
         """(count, rows, dim) float32; a view of the file for "f32", decoded otherwise."""
         return decode(self.field, self.array)
 
+    def read(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Rows as stored, read and not mapped: for going through a file once without filling memory with it."""
+        dtype, shape = stored_dtype(self.field), (self.field.rows, stored_width(self.field))
+        row = dtype.itemsize * shape[0] * shape[1]
+        place = self.sealed.size - row * (self.count - start)
+        found = np.fromfile(self.path, dtype, count=(stop - start) * shape[0] * shape[1], offset=place)
+        return found.reshape(stop - start, *shape)
+
     def _map(self) -> np.ndarray[Any, Any]:
         expected = (self.count, self.field.rows, stored_width(self.field)), stored_dtype(self.field)
         try:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Snapshot", "read_fields", "read_sources"]
 
 _CHUNK = 500  # names in one IN (...)
+_FILTERS = 16  # answers of filters that are kept
 
 
 class Snapshot:
@@ -134,12 +135,16 @@ class Snapshot:
 
     def select(self, where: str, limit_s: float = 2.0) -> I64:
         """Sorted positions of the live items that match an SQL expression over the metadata columns. FilterError."""
-        if where not in self._selected:
+        found = self._selected.get(where)
+        if found is None:
             names = ["id", "source", "path", *(column.sql for column in self.columns.values())]
             with self._lock:
-                self._selected[where] = filters.select(self._connection, where, names, limit_s)
-            self._selected[where].flags.writeable = False
-        return self._selected[where]
+                found = filters.select(self._connection, where, names, limit_s)
+                if len(self._selected) >= _FILTERS:
+                    del self._selected[next(iter(self._selected))]
+                self._selected[where] = found
+            found.flags.writeable = False
+        return found
 
     def members(self, group: str, value: str) -> I64:
         """Sorted positions of the items of one group."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,15 +37,26 @@ class Thumbs:
         """The position after the last."""
         return self.start + self.count
 
-    def sizes(self) -> np.ndarray[Any, Any]:
-        """Bytes of each preview."""
-        return np.asarray(np.diff(self._open()[0]))
+    def table(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Size and crc32 of each preview."""
+        offsets, sums, _ = self._open()
+        return np.diff(offsets), sums
+
+    def stream(self, rows: np.ndarray[Any, Any]) -> Iterator[bytes]:
+        """The previews of some rows, in order, read and not mapped."""
+        offsets, sums, _ = self._open()
+        with open(self.path, "rb") as file:
+            for row in rows:
+                file.seek(int(offsets[row]))
+                yield self._checked(file.read(int(offsets[row + 1] - offsets[row])), row, sums)
 
     def get(self, position: int) -> bytes:
         """The WebP at a position, b"" where there is none. DamagedError where its checksum differs."""
         offsets, sums, data = self._open()
         row = position - self.start
-        thumb = bytes(data[int(offsets[row]) : int(offsets[row + 1])])
+        return self._checked(bytes(data[int(offsets[row]) : int(offsets[row + 1])]), row, sums)
+
+    def _checked(self, thumb: bytes, row: int, sums: Any) -> bytes:
         if zlib.crc32(thumb) != sums[row]:
             raise DamagedError(
                 f"{self.path} is damaged: preview {row} does not match its checksum.",
