@@ -53,6 +53,15 @@ def fieldglass_loaders():  # type: ignore[no-untyped-def]
     return [
         Offer("files", "fieldglass.loaders.files:Files", "a folder of pictures, or one file"),
         Offer("table", "fieldglass.loaders.table:Table", "CSV, TSV, JSONL or Parquet with a path column"),
+        Offer("benchmark", "fieldglass.benchmarks.loader:BenchmarkPictures", "the gallery of a benchmark"),
+    ]
+
+
+@hookimpl
+def fieldglass_benchmarks():  # type: ignore[no-untyped-def]
+    return [
+        Offer("fashioniq", "fieldglass.benchmarks.fashioniq:FashionIQ", "FashionIQ: R@10, R@50 (arXiv 1905.12794)"),
+        Offer("cirr", "fieldglass.benchmarks.cirr:CIRR", "CIRR: R@k and Rs@k, val and server (arXiv 2108.04024)"),
     ]
 
 
