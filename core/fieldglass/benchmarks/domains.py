@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from fieldglass.benchmarks.reader import Reader
 from fieldglass.evaluation.precision import recall_at, trapezoid_ap
@@ -34,11 +34,11 @@ class _Domains(Reader):
     is said in a query. The reference is never an answer, since its domain is another.
     """
 
-    words: Mapping[str, str]
+    words: ClassVar[Mapping[str, str]]
     query_list = "full_files.csv"
     gallery_list = "full_files.csv"
     at: tuple[int, ...] = (10, 50)
-    depth = None
+    depth: int | None = None
     folders = ("", "images")
 
     def __init__(self, *, root: str, images: str = "") -> None:
@@ -120,14 +120,16 @@ class ImageNetR(_Domains):
     """ImageNet-R: cartoons, origami, toys, sculptures and photographs; queries are the database."""
 
     name = "imagenet-r"
-    words = {"real": "photo", "cartoon": "cartoon", "origami": "origami", "toy": "toy", "sculpture": "sculpture"}
+    words: ClassVar[Mapping[str, str]] = {
+        "real": "photo", "cartoon": "cartoon", "origami": "origami", "toy": "toy", "sculpture": "sculpture",
+    }  # fmt: skip
 
 
 class NICO(_Domains):
     """NICO++: autumn, dim light, grass, outdoor, rock, water."""
 
     name = "nico"
-    words = {
+    words: ClassVar[Mapping[str, str]] = {
         "autumn": "autumn", "dim": "dimlight", "grass": "grass", "outdoor": "outdoor", "rock": "rock", "water": "water",
     }  # fmt: skip
     query_list, gallery_list, at = "query_files.csv", "database_files.csv", (50, 100)
@@ -137,7 +139,9 @@ class MiniDomainNet(_Domains):
     """MiniDomainNet: clip art, paintings, photographs, sketches."""
 
     name = "minidn"
-    words = {"clipart": "clipart", "painting": "painting", "real": "photo", "sketch": "sketch"}
+    words: ClassVar[Mapping[str, str]] = {
+        "clipart": "clipart", "painting": "painting", "real": "photo", "sketch": "sketch",
+    }  # fmt: skip
     query_list, gallery_list, at = "query_files.csv", "database_files.csv", (50, 100)
 
 
@@ -145,7 +149,7 @@ class LTLL(_Domains):
     """Large Time Lags Locations: places today and in the archive."""
 
     name = "ltll"
-    words = {"New": "Today", "Old": "Archive"}
+    words: ClassVar[Mapping[str, str]] = {"New": "Today", "Old": "Archive"}
     at = (5, 10)
 
 
@@ -157,7 +161,9 @@ class ImageNetRPic2Word(_Domains):
     """
 
     name = "imagenet-r-pic2word"
-    words = {"cartoon": "cartoon", "origami": "origami", "toy": "toy", "sculpture": "sculpture", "real": "photo"}
+    words: ClassVar[Mapping[str, str]] = {
+        "cartoon": "cartoon", "origami": "origami", "toy": "toy", "sculpture": "sculpture", "real": "photo",
+    }  # fmt: skip
     query_list, gallery_list = "imgnet_real_query.txt", "imgnet_targets.txt"
     depth = 50
 

@@ -18,6 +18,8 @@ from fieldglass.types import Item, Query, QueryText, Ranking
 
 __all__ = ["ImageCoDe"]
 
+LOST = "missing "
+
 
 class _Case(NamedTuple):
     id: str
@@ -44,7 +46,7 @@ class ImageCoDe(Reader):
 
     def gallery(self) -> Iterator[Item]:
         """Ten pictures a set; ids are "folder/file"."""
-        for folder in dict.fromkeys(case.folder for case in self._cases.values()):
+        for folder in self._texts:
             for name in self._set(folder):
                 yield self.item(f"{folder}/{name}", f"{folder}/{name}")
 
@@ -58,7 +60,8 @@ class ImageCoDe(Reader):
         """accuracy, accuracy video, accuracy static."""
         for case, ranking in self.judged(pairs, self._cases):
             target = f"{case.folder}/{self._set(case.folder)[case.place]}"
-            ranks = ranks_from_scores(ranking.scores, np.array([name == target for name in ranking.ids], dtype=np.bool_))
+            marks = np.array([name == target for name in ranking.ids], dtype=np.bool_)
+            ranks = ranks_from_scores(ranking.scores, marks)
             hit = hit_at(ranks, 1)
             kind = "static" if case.folder.startswith("open-images") else "video"
             self.tally.add("accuracy", case.id, hit)
@@ -66,7 +69,7 @@ class ImageCoDe(Reader):
         return self.percents()
 
     def _set(self, folder: str) -> list[str]:
-        """Ten files of a set, by the number in their name; the official names where the folder is missing."""
+        """Ten files of a set, by the number in their name; names that cannot be where some are missing."""
         if folder not in self._sets:
             found: list[str] = []
             for parent in self.pictures.folders:
@@ -74,8 +77,15 @@ class ImageCoDe(Reader):
                 if place.is_dir():
                     found = [each.name for each in place.iterdir() if re.search(r"\d+\.\w+$", each.name)]
                     break
-            self._sets[folder] = sorted(found, key=_number) or [f"img{number}.jpg" for number in range(10)]
+            self._sets[folder] = sorted(found, key=_number)
+            self._sets[folder] += [f"{LOST}{number}.jpg" for number in range(len(found), 10)]
         return self._sets[folder]
+
+    @cached_property
+    def _texts(self) -> dict[str, Any]:
+        name = f"{self.split}_data.json"
+        found: dict[str, Any] = self.files.json(dict, name, f"data/{name}")
+        return found
 
     @cached_property
     def _sets(self) -> dict[str, list[str]]:
@@ -84,22 +94,25 @@ class ImageCoDe(Reader):
     @cached_property
     def _cases(self) -> dict[str, _Case]:
         found: dict[str, _Case] = {}
-        blanks = 0
-        name = f"{self.split}_data.json"
-        for folder, texts in self.files.json(dict, name, f"data/{name}").items():
-            size = len(self._set(folder))
+        blanks = lost = 0
+        for folder, texts in self._texts.items():
+            whole = not any(name.startswith(LOST) for name in self._set(folder))
             for place, text in texts.items() if isinstance(texts, dict) else ():
-                if not str(place).isdigit() or int(place) >= size:
+                if not str(place).isdigit() or int(place) >= len(self._set(folder)):
                     raise LoaderError(
-                        f"{name}, {folder}: there is no picture {place} of {size}.", hint=self.files.hint
+                        f"{self.split}_data.json, {folder}: there is no picture {place} of ten.", hint=self.files.hint
                     )
-                if text_of(text):
+                if not whole:
+                    lost += 1
+                elif text_of(text):
                     id = f"{folder}/{place}"
                     found[id] = _Case(id, folder, int(place), text_of(text))
                 else:
                     blanks += 1
         if blanks:
             self.files.note(f"{blanks} queries left out: their text is blank.")
+        if lost:
+            self.files.note(f"{lost} queries left out: their set has not ten pictures, so the places are unknown.")
         self.files.count(f"{self.split} queries", len(found))
         return found
 

@@ -43,7 +43,7 @@ class INQUIRE(Reader):
             rows = self.files.json(dict, "inat24/train.json", "train.json").get("images", [])
         except OSError:
             self.files.note("There is no train.json: the annotated pictures alone are ranked.")
-            rows = [{"file_name": path} for path in sorted({each for paths in self._answers.values() for each in paths})]
+            rows = [{"file_name": path} for path in sorted(frozenset().union(*self._answers.values()))]
         for row in rows:
             id = _id(str(row["file_name"]))
             if id not in seen:

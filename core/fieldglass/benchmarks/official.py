@@ -90,9 +90,11 @@ class Official:
             )
         return found
 
-    def rows(self, *names: str, required: Mapping[str, type | tuple[type, ...]], known: Iterable[str] = ()) -> list[Any]:
+    def rows(
+        self, *names: str, required: Mapping[str, type | tuple[type, ...]], known: Iterable[str] = ()
+    ) -> list[Any]:
         """The rows of a JSON list of objects; each has the required keys, of those types. Other keys are noted."""
-        rows = self.json(list, *names)
+        rows: list[Any] = self.json(list, *names)
         where = self.find(*names)
         extra: set[str] = set()
         for number, row in enumerate(rows):

@@ -132,9 +132,7 @@ def _run(
                 limit=limit,
                 progress=lambda done, total: meter.say(f"searching {done} of {total}"),
             )
-            found = result(
-                benchmark, options, ready, outcome, composer_options=composer_options, rerank=rerank
-            )
+            found = result(benchmark, options, ready, outcome, composer_options=composer_options, rerank=rerank)
             found["collection"]["path"] = str(path)
             encoder_used = found["encoder"]["options"]
     rows = rows_for(benchmark.card, outcome.composer, encoder_used, str(getattr(benchmark, "split", "")))
@@ -233,7 +231,7 @@ def show_comparison(first: Path, second: Path, form: str) -> None:
         echo_json(rows)
     else:
         columns = ["metric", "first", "second", "difference", "low", "high", "p", "queries"]
-        echo_table(columns, ([f"{row[key]:.4g}" if isinstance(row[key], float) else row[key] for key in columns] for row in rows))
+        echo_table(columns, ([row[key] for key in columns] for row in rows))
 
 
 def _named(text: str) -> tuple[str, dict[str, str]]:

@@ -68,7 +68,8 @@ def plot(cells: Sequence[Cell], metric: str, path: Path) -> None:
         mine = [cell for cell in cells if cell.encoder == encoder]
         places = [composers.index(cell.composer) + (number - (len(encoders) - 1) / 2) * width for cell in mine]
         values = [cell.result["metrics"].get(metric, 0.0) for cell in mine]
-        spans = [cell.result["intervals"].get(metric) or (value, value) for cell, value in zip(mine, values, strict=True)]
+        known = [cell.result["intervals"].get(metric) for cell in mine]
+        spans = [span or (value, value) for span, value in zip(known, values, strict=True)]
         errors = [
             [max(0.0, value - low) for value, (low, _) in zip(values, spans, strict=True)],
             [max(0.0, high - value) for value, (_, high) in zip(values, spans, strict=True)],

@@ -94,7 +94,8 @@ def read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is not a result file: {error}.", hint="`fieldglass eval ... --out` writes one.") from error
+        hint = "`fieldglass eval ... --out FILE` writes one."
+        raise UsageError(f"{path} is not a result file: {error}.", hint=hint) from error
     if not isinstance(found, dict) or not {"format", "metrics", "benchmark", "values"} <= found.keys():
         raise UsageError(f"{path} is not a result file.", hint="`fieldglass eval ... --out FILE` writes one.")
     if found["format"] > FORMAT:

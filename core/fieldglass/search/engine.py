@@ -99,7 +99,8 @@ class Engine:
         for start in range(0, len(queries), BATCH):
             some = queries[start : start + BATCH]
             name, maker = self._composer(composer, options or {}, some)
-            yield from _Job(view, self.encoder, self._indexes, name, maker, calibrate, index).rankings(some, k, reranker)
+            job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
+            yield from job.rankings(some, k, reranker)
 
     def explain(
         self,
