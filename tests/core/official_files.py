@@ -188,6 +188,7 @@ def revisited(root: Path, name: str) -> Path:
         {**boxes, "easy": np.array([0, 1]), "hard": np.array([2]), "junk": np.array([3])},
         {**boxes, "easy": np.array([4]), "hard": np.array([], dtype=int), "junk": np.array([5])},
     ]
+    root.mkdir(parents=True, exist_ok=True)
     content = {"imlist": images, "qimlist": ["q_0", "q_1"], "gnd": ground}
     (root / f"gnd_{name}.pkl").write_bytes(pickle.dumps(content))
     for number, image in enumerate([*images, "q_0", "q_1"]):

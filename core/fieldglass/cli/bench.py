@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from fieldglass.cli.output import echo_json, echo_table, format_option
+
+if TYPE_CHECKING:
+    from fieldglass.benchmarks import BenchmarkCard
 
 __all__ = ["bench"]
 
@@ -26,13 +32,11 @@ def cards(name: str | None, form: str) -> None:
       fieldglass bench cards cirr
       fieldglass bench cards --format json
     """
-    from dataclasses import asdict
-
     from fieldglass import benchmarks
 
     found = [benchmarks.card(name)] if name else list(benchmarks.cards().values())
     if form == "json":
-        echo_json([_plain(asdict(card)) for card in found])
+        echo_json([_plain(card) for card in found])
     elif name is None:
         rows = [[card.name, card.paper, card.licence, len(card.rows), card.summary] for card in found]
         echo_table(["name", "paper", "licence", "results", "summary"], rows)
@@ -47,5 +51,16 @@ def cards(name: str | None, form: str) -> None:
             click.echo(f"{'result':9} {row.method} {row.backbone} {row.split} ({row.source}): {numbers}")
 
 
-def _plain(card: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in card.items() if value not in ("", 0, (), {})}
+def _plain(card: BenchmarkCard) -> dict[str, Any]:
+    """What the card says, without what it leaves open."""
+    found: dict[str, Any] = {}
+    for name, value in vars(card).items():
+        if not value:
+            continue
+        if isinstance(value, Mapping):
+            found[name] = dict(value)
+        elif isinstance(value, tuple):
+            found[name] = [{**vars(row), "metrics": dict(row.metrics)} for row in value]
+        else:
+            found[name] = value
+    return found

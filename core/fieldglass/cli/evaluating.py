@@ -11,7 +11,7 @@ import click
 from fieldglass.cli.output import echo_json, echo_table
 from fieldglass.cli.progress import Meter
 from fieldglass.errors import FieldglassError, UsageError
-from fieldglass.options import options_of, parse
+from fieldglass.options import coerce, options_of, parse
 from fieldglass.registry import registry
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def _run(
     from fieldglass.evaluation.results import result
     from fieldglass.evaluation.run import evaluate
 
-    if composer is not None:
-        registry().get("composers", composer)  # a misspelt name is told before the gallery is encoded
+    if composer is not None:  # a misspelt name is told before the gallery is encoded
+        composer_options = coerce(registry().factory("composers", composer), composer, composer_options)
     path = collection or default_path(name, options, encoder, encoder_options)
     with Meter(1) as meter:
         ready = prepare(path, name, options, encoder, encoder_options, progress=meter.update, stop=meter.stop)
