@@ -38,7 +38,7 @@ def coerce(factory: Callable[..., Any], owner: str, options: Mapping[str, Any]) 
     UsageError names an option that the factory does not have, or a value of another type.
     """
     known = options_of(factory)
-    hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)  # type: ignore[misc]
+    hints = typing.get_type_hints(factory if inspect.isfunction(factory) else factory.__init__)
     typed = {}
     for name, value in options.items():
         if name not in known:

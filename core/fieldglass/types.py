@@ -219,7 +219,8 @@ class Fusion:
     "scores": `combine` must see every row (percentile, ranks, minima, maxima).
     `combine` takes one `ProbeScores` per probe, aligned on the same m rows, and returns (m,) float64,
     higher is better. It is None for "linear". With "moments" it must not decrease when a z-score of
-    a positively weighted probe grows.
+    a positively weighted probe grows, nor increase when that of a negatively weighted one does: the
+    engine prunes by it.
     """
 
     name: str

@@ -15,7 +15,7 @@ from plugged import paint, site  # noqa: F401
 
 
 @pytest.fixture
-def invoke(site, tmp_path, monkeypatch):  # noqa: F811
+def invoke(site, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with fieldglass.create("c.collection", "tiny") as made:
         made.index(paint(tmp_path / "pics"))

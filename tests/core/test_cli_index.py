@@ -25,7 +25,7 @@ LINE = re.compile(
 
 
 @pytest.fixture
-def invoke(site, tmp_path, monkeypatch):  # noqa: F811
+def invoke(site, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paint(tmp_path / "pics")
     return lambda *arguments, **options: CliRunner().invoke(main, [str(each) for each in arguments], **options)

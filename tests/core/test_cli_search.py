@@ -14,7 +14,7 @@ from plugged import paint, site  # noqa: F401
 
 
 @pytest.fixture
-def invoke(site, tmp_path, monkeypatch):  # noqa: F811
+def invoke(site, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paint(tmp_path / "pics")
     (tmp_path / "shop.csv").write_text(
@@ -197,7 +197,7 @@ def test_explain_shows_the_parts(invoke):
     assert missing.exit_code == 2 and "no item 'nothing.png'" in missing.stderr
 
 
-def test_the_real_command_with_binary_standard_input(site, invoke, tmp_path):  # noqa: F811
+def test_the_real_command_with_binary_standard_input(site, invoke, tmp_path):
     picture = (tmp_path / "pics" / "blue.png").read_bytes()
     done = plugged.run(site, "search", "c.collection", "--image", "-", "--format", "json", stdin=picture, cwd=tmp_path)
     assert json.loads(done.stdout)["hits"][0]["id"] == "pics/blue.png", done.stderr

@@ -27,7 +27,7 @@ def pictures(tmp_path):
 
 
 @pytest.fixture
-def collection(site, tmp_path, pictures):  # noqa: F811
+def collection(site, tmp_path, pictures):
     with fieldglass.create(tmp_path / "c.collection", "tiny") as made:
         report = made.index(pictures)
         assert (report.new, report.problems) == (len(COLOURS), 0)
@@ -54,7 +54,7 @@ def test_a_hit_has_its_picture_and_path(collection, pictures):
     assert html.count("data:image/webp;base64,") == 3
 
 
-def test_a_result_outlives_its_collection(site, collection):  # noqa: F811
+def test_a_result_outlives_its_collection(site, collection):
     with fieldglass.open(collection.path) as c:
         result = c.search(text="blue", k=2)
     collection.delete(["blue.png"])
@@ -166,7 +166,7 @@ def test_a_second_source_has_a_prefix(collection, tmp_path):
     assert "more/red.png" not in [hit.id for hit in found]
 
 
-def test_another_encoder_is_refused_with_the_command(site, collection, tmp_path):  # noqa: F811
+def test_another_encoder_is_refused_with_the_command(site, collection, tmp_path):
     with pytest.raises(FingerprintError, match=r"--to NEW.collection --encoder tiny --set seed=3"):
         collection.expect("tiny", {"seed": 3})
     collection.expect("tiny")
@@ -175,7 +175,7 @@ def test_another_encoder_is_refused_with_the_command(site, collection, tmp_path)
     assert fieldglass.open(tmp_path / "seeded.collection").encoder.fingerprint == "tiny-3"
 
 
-def test_what_is_not_there(tmp_path, site):  # noqa: F811
+def test_what_is_not_there(tmp_path, site):
     with pytest.raises(NotACollectionError):
         fieldglass.open(tmp_path / "none.collection")
     (tmp_path / "x.collection").mkdir()
@@ -190,7 +190,7 @@ def test_what_is_not_there(tmp_path, site):  # noqa: F811
     assert not (tmp_path / "new.collection").exists()
 
 
-def test_another_field_may_hold_the_pictures(site, tmp_path, pictures):  # noqa: F811
+def test_another_field_may_hold_the_pictures(site, tmp_path, pictures):
     with fieldglass.create(tmp_path / "p.collection", "tiny", field="pixels") as made:
         made.index(pictures)
         question = made.ask(like="red.png", text="dark")
@@ -201,7 +201,7 @@ def test_another_field_may_hold_the_pictures(site, tmp_path, pictures):  # noqa:
     assert len(fieldglass.open(tmp_path / "p.collection", field="pixels").search(text="red")) == 6
 
 
-def test_an_empty_collection_answers_with_nothing(tmp_path, site):  # noqa: F811
+def test_an_empty_collection_answers_with_nothing(tmp_path, site):
     with fieldglass.create(tmp_path / "empty.collection", "tiny") as empty:
         assert list(empty.search(text="red")) == []
 

@@ -14,7 +14,7 @@ from fieldglass.demo.photographs import photographs
 from plugged import paint, site  # noqa: F401
 
 
-def test_a_demo_is_indexed_searched_and_shown(site, tmp_path):  # noqa: F811
+def test_a_demo_is_indexed_searched_and_shown(site, tmp_path):
     demo = Demo(
         "Two <searches>",
         paint(tmp_path / "source"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from pathlib import Path
 
 import numpy as np
@@ -151,9 +150,9 @@ def test_lab_is_read():
 def test_the_pixel_limit_is_an_option_and_is_checked_before_decoding(corpus):
     assert read(corpus, "rgba.png", max_pixels=64 * 48 - 1).code == "image-too-large"
     assert read(corpus, "rgba.png", max_pixels=64 * 48).kind == "image"
-    started = time.process_time()
-    assert "9000 x 9000" in read(corpus, "bomb.png").message
-    assert time.process_time() - started < 0.2
+    header = (corpus / "bomb.png").read_bytes()[:64]  # decoding this would fail otherwise
+    (corpus / "bomb-header.png").write_bytes(header)
+    assert "9000 x 9000" in read(corpus, "bomb-header.png").message
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

@@ -13,6 +13,7 @@ import threading
 import pytest
 
 import small_checkpoints as small
+from fieldglass._torchvision import require
 from fieldglass.errors import UsageError
 from fieldglass.models.check import verify
 
@@ -96,16 +97,16 @@ def models(hub, home, *arguments, **environment):
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own}, check=False)
 
 
-def test_pull_then_path_then_verify(hub, tmp_path):
+def test_pull_then_path_then_verify(hub, tmp_path, monkeypatch):
     done = models(hub, tmp_path, "pull", "hf-hub:me/small")
     assert done.returncode == 0, done.stderr
     names = {line.rpartition("/")[2] for line in done.stdout.splitlines()}
     assert names == {"open_clip_model.safetensors", "open_clip_config.json"}
     asked = len(hub.requests)
     assert models(hub, tmp_path, "path", "hf-hub:me/small").stdout == done.stdout
-    checked = models(hub, tmp_path, "verify", "hf-hub:me/small")
-    assert checked.returncode == 0, checked.stderr
-    assert "as stated" in checked.stdout and "norm 1" in checked.stdout
+    monkeypatch.setattr(require("huggingface_hub.constants"), "HF_HUB_CACHE", str(tmp_path / "hub"))
+    checked = {each.what: each.found for each in verify("hf-hub:me/small")}
+    assert checked["open_clip_model.safetensors"].endswith("as stated") and checked["image"].endswith("norm 1")
     assert len(hub.requests) == asked, "only pull asks the network"
 
 

@@ -63,7 +63,7 @@ def test_late_interaction_over_real_pictures(tmp_path):
 
 def late(folder, count, rows=4, dim=32):
     """A gallery of items of several rows around one centre each, as blocks."""
-    field = Field("image", "late", {}, "late", dim, rows=rows, dtype="f16", reduce="max")
+    field = Field("image", "late", {}, "tiny-0", dim, rows=rows, dtype="f16", reduce="max")
     store = Store.create(folder / "late")
 
     def blocks():
@@ -177,9 +177,9 @@ def test_a_gallery_of_places_is_searched_by_a_place_and_by_a_text(tmp_path):
     assert found.ranking.ids == ("Potsdam", "Berlin", "Munich")
     across = engine.search([Query(place=(-16.0, 179.9))], k=2)[0]  # beyond the antimeridian lies Apia
     assert across.ranking.ids == ("Suva", "Apia")
-    near = engine.search([Query(images=(QueryImage(id="Berlin"),), where="country = 'de'", exclude=frozenset({"Berlin"}))])
-    assert near[0].ranking.ids == ("Potsdam", "Munich")
-    assert engine.search([Query(texts=(QueryText("red"),))], k=6)[0].ranking.ids.__len__() == 6
+    german = Query(images=(QueryImage(id="Berlin"),), where="country = 'de'", exclude=frozenset({"Berlin"}))
+    assert engine.search([german])[0].ranking.ids == ("Potsdam", "Munich")
+    assert len(engine.search([Query(texts=(QueryText("red"),))], k=6)[0].ranking.ids) == 6
 
 
 # 5. A caption field

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_query", "as_text", "capabilities", "encode"]
 
+_SLACK = 0.02  # of a norm; half precision is well within
 _METHODS = {
     "images": "images",
     "texts": "texts",
@@ -35,7 +36,7 @@ def capabilities(encoder: Encoder) -> frozenset[str]:
 def encode(encoder: Encoder, prepared: Sequence[Prepared]) -> F32:
     """Prepared samples of any towers -> (n, rows, dim) float32, in order.
 
-    WeightsError where the encoder gives another shape, NaN or infinity.
+    WeightsError where the encoder gives another shape, NaN or infinity, or vectors that are not of unit norm.
     """
     vectors = np.empty((len(prepared), encoder.rows, encoder.dim), dtype=np.float32)
     for tower in dict.fromkeys(each.tower for each in prepared):
@@ -47,6 +48,9 @@ def encode(encoder: Encoder, prepared: Sequence[Prepared]) -> F32:
             )
         if not np.isfinite(found).all():
             raise WeightsError(f"{encoder.name} gave NaN or infinity.", hint="Its weights may be damaged.")
+        norms = np.linalg.norm(found, axis=2)
+        if np.abs(norms - 1).max() > _SLACK:
+            raise WeightsError(f"{encoder.name} gave vectors of norm {norms.min():.3g} to {norms.max():.3g}, not 1.")
         vectors[rows] = found
     return vectors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,7 @@ class OpenClip:
         self.device = self._placement.device
         self._model = Once(lambda: build(self._checkpoint, seed).to(self._placement.device))
         self._tokenizer = Once(lambda: tokenizer(self._checkpoint))
+        self._tokenizing = threading.Lock()  # Hugging Face's tokenizers set themselves up at each call
         self.dim = int(self._checkpoint.config["embed_dim"])
         self.pixels = self._preprocess.pixels
         path = self._checkpoint.weights
@@ -110,7 +112,9 @@ class OpenClip:
 
     def raw_texts(self, texts: Sequence[str]) -> F32:
         """(n, dim) float32, not normalised."""
-        model, tokens = self._model(), self._tokenizer()(list(texts))
+        model, tokenize = self._model(), self._tokenizer()
+        with self._tokenizing:
+            tokens = tokenize(list(texts))
         found = np.empty((len(texts), self.dim), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS):
             rows = slice(start, start + _TEXTS)

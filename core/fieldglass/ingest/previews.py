@@ -27,5 +27,5 @@ def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
         # reducing_gap: whole pixels are averaged first, which costs a third and can hardly be seen at this size
         picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
     out = BytesIO()
-    picture.save(out, "WEBP", quality=75, method=2)
+    picture.save(out, "WEBP", quality=75, method=0)  # method 2 would take twice the time for a tenth fewer bytes
     return out.getvalue()

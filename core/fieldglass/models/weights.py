@@ -8,18 +8,13 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from fieldglass._torchvision import require
 from fieldglass.errors import WeightsError, WeightsMissingError
 from fieldglass.models.cache import sha256_of
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["check_hash", "fit", "read", "read_arrays"]
+__all__ = ["check_hash", "fit", "read"]
 
 _HEADER_LIMIT = 100 << 20
 _ITEM_BITS = {
@@ -57,21 +52,6 @@ def read(path: Path) -> dict[str, Any]:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity.", hint="The checkpoint is damaged.")
     return state
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The tensors of a .safetensors file as numpy arrays, checked as by `read`; torch is not imported."""
-    if not path.is_file():
-        raise WeightsMissingError(f"There is no weight file {path}.")
-    _check_header(path)
-    try:
-        found = dict(require("safetensors.numpy").load_file(str(path)))
-    except Exception as error:  # safetensors has one exception type, numpy adds its own
-        raise WeightsError(f"{path} is not a sound safetensors file: {error}") from error
-    for name, array in found.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity.", hint="The checkpoint is damaged.")
-    return found
 
 
 def _safetensors(path: Path) -> dict[str, Any]:

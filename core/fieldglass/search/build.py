@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def build(
             say(f"{field}: no index; every search scans. {error}")
             continue
         tune(index, snapshot, field, recall)
-        _write(store, snapshot, field, indexed.name(field), index.save, {"kind": wanted})
+        _write(store, snapshot, field, indexed.name(field), index.save, {"kind": wanted, "rows": live})
         written.append(indexed.name(field))
     return written
 
@@ -108,7 +108,7 @@ def _filled(snapshot: Snapshot, field: str, kind: str) -> Index:
 
 
 def _write(
-    store: Store, snapshot: Snapshot, field: str, name: str, write: Callable[[Path], None], meta: dict[str, str]
+    store: Store, snapshot: Snapshot, field: str, name: str, write: Callable[[Path], None], meta: dict[str, Any]
 ) -> None:
     with store.writer("build index") as writer:
         writer.write_derived(name, write, {**meta, **moments.stamp(snapshot, field, snapshot.size)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass.encoders import capabilities
-from fieldglass.errors import QueryError, UsageError
+from fieldglass.errors import FingerprintError, QueryError, UsageError
 from fieldglass.registry import registry
 from fieldglass.search.calibrate import calibrate, needs_calibration
 from fieldglass.search.explain import Explanation, explanation
@@ -26,7 +26,7 @@ from fieldglass.types import Fusion, Probe, Probes, Ranking
 if TYPE_CHECKING:
     from fieldglass.interfaces import Composer, Encoder, Reranker
     from fieldglass.search.scope import Scope
-    from fieldglass.store import Snapshot, Store
+    from fieldglass.store import Field, Snapshot, Store
     from fieldglass.types import F32, Query
 
 __all__ = ["Engine"]
@@ -59,7 +59,7 @@ class Engine:
     ) -> list[Outcome]:
         """One outcome per query, in order; fewer than k hits only where fewer items match.
 
-        :param composer: a name, an object, or None: "image", "text" or "weicom" by what the queries hold.
+        :param composer: a name, an object, or None: "image", "text" or "weicom" by what each query holds.
         :param min_score: hits below it are left out.
         :param collapse: a group of which only the best item is kept.
         :param rerank: a reranker for the first hits.
@@ -72,16 +72,19 @@ class Engine:
             raise QueryError("min_score is not a number.")
         if calibrate not in ("all", "matches"):
             raise UsageError(f"calibrate is 'all' or 'matches', not {calibrate!r}.")
-        found: list[Outcome] = []
         view = self.view()
         if collapse is not None and collapse not in view.snapshot.columns:
             raise QueryError(f"There is no group {collapse!r} to collapse by.", hint=_groups(view.snapshot))
-        for start in range(0, len(queries), BATCH):
-            some = queries[start : start + BATCH]
-            name, maker = self._composer(composer, options or {}, some)
-            job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
-            found += job.run(some, k, min_score, collapse, _reranker(rerank))
-        return found
+        reranker = _reranker(rerank)
+        found: dict[int, Outcome] = {}
+        for asked, mine in _by_composer(composer, queries):
+            name, maker = self._composer(asked, options or {})
+            for start in range(0, len(mine), BATCH):
+                places = mine[start : start + BATCH]
+                job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
+                outcomes = job.run([queries[place] for place in places], k, min_score, collapse, reranker)
+                found.update(zip(places, outcomes, strict=True))
+        return [found[place] for place in range(len(queries))]
 
     def rank(
         self,
@@ -113,7 +116,7 @@ class Engine:
     ) -> Explanation:
         """Why an item stands where it stands: its rank and what each probe gave to its score."""
         view = self.view()
-        name, maker = self._composer(composer, options or {}, [query])
+        name, maker = self._composer(composer or _default(query), options or {})
         job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, "exact")
         searcher, scopes, notes = job.prepared([query])
         return explanation(searcher, scopes[0], id, name, tuple(notes))
@@ -134,15 +137,13 @@ class Engine:
         searcher = Searcher(view, plan, self._indexes.ready(view, plan.fields, "auto"))
         return searcher.search([Scopes(view, plan.fields).whole] * len(vectors), k)
 
-    def _composer(
-        self, composer: str | Composer | None, options: Mapping[str, Any], queries: Sequence[Query]
-    ) -> tuple[str, Composer]:
-        if composer is not None and not isinstance(composer, str):
+    def _composer(self, composer: str | Composer, options: Mapping[str, Any]) -> tuple[str, Composer]:
+        if not isinstance(composer, str):
             if options:
                 raise UsageError("Options go with the name of a composer, not with an object.")
             name, made = type(composer).__name__, composer
         else:
-            name = composer or _default(queries)
+            name = composer
             merged = {**self._defaults(name), **options}
             made = registry().create("composers", name, merged)
         lacking = made.requires - capabilities(self.encoder)
@@ -185,6 +186,7 @@ class _Job:
         self._clock = time.perf_counter()
         self.probes = self.composer.compose(queries, self.encoder, self.view)
         plan = Plan.of(self.probes, snapshot.fields, len(queries))
+        _same_space(self.encoder, [snapshot.fields[field] for field in plan.fields])
         self._tick("compose")
         scopes = Scopes(self.view, plan.fields)
         found = [scopes.of(query) for query in queries]
@@ -270,13 +272,36 @@ class _Job:
         self._clock = now
 
 
-def _default(queries: Sequence[Query]) -> str:
-    """By what the queries hold: pictures or places, sentences, or both."""
-    pictures = any(query.images or query.place is not None for query in queries)
-    texts = any(query.texts for query in queries)
-    if pictures and texts:
+def _same_space(encoder: Encoder, fields: Sequence[Field]) -> None:
+    """FingerprintError where the encoder made none of the fields that are probed."""
+    if any(field.fingerprint == encoder.fingerprint for field in fields):
+        return
+    field = fields[0]
+    raise FingerprintError(
+        f"The field {field.name!r} holds vectors of {field.encoder} ({field.fingerprint}), "
+        f"and the query is encoded by {encoder.name} ({encoder.fingerprint}).",
+        hint="Search with the encoder that made it, or index anew: fieldglass index SOURCE --to ANOTHER.collection",
+    )
+
+
+def _by_composer(
+    composer: str | Composer | None, queries: Sequence[Query]
+) -> list[tuple[str | Composer, list[int]]]:
+    """The places of the queries that each composer takes: one composer for all, or each query's default."""
+    if composer is not None:
+        return [(composer, list(range(len(queries))))]
+    found: dict[str | Composer, list[int]] = {}
+    for place, query in enumerate(queries):
+        found.setdefault(_default(query), []).append(place)
+    return list(found.items())
+
+
+def _default(query: Query) -> str:
+    """By what a query holds: pictures or a place, sentences, or both."""
+    pictures = bool(query.images) or query.place is not None
+    if pictures and query.texts:
         return "weicom"
-    if not pictures and not texts:
+    if not pictures and not query.texts:
         raise QueryError("Nothing is asked for.", hint="Give a picture (--image, --like), a text (--text), or both.")
     return "image" if pictures else "text"
 

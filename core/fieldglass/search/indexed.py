@@ -30,8 +30,7 @@ def name(field: str) -> str:
 class Ready:
     """The indexes to use for one search, by field; none, and the segments are scanned."""
 
-    used: dict[str, tuple[Index, int]]
-    count: int
+    used: dict[str, tuple[Index, int, int]]
     notes: tuple[str, ...] = ()
 
     def usable(self, k: int, scope: Scope) -> bool:
@@ -45,6 +44,10 @@ class Ready:
     def covered(self, field: str) -> int:
         """The positions it knows: [0, covered)."""
         return self.used[field][1]
+
+    def rows(self, field: str) -> int:
+        """How many rows it holds, dead ones included."""
+        return self.used[field][2]
 
     def depth(self, field: str, k: int) -> int:
         """How many candidates to ask for."""
@@ -60,24 +63,23 @@ class Indexes:
 
     def ready(self, view: View, fields: tuple[str, ...], asked: str) -> Ready:
         """What to search these fields with. UsageError where a kind is asked for that was not built."""
-        count = view.snapshot.count
         if asked == "exact":
-            return Ready({}, count)
-        used: dict[str, tuple[Index, int]] = {}
+            return Ready({})
+        used: dict[str, tuple[Index, int, int]] = {}
         notes: list[str] = []
         for field in fields:
             found = self._of(view, field, notes)
             if found is not None and asked in ("auto", found[0]["kind"]):
-                used[field] = found[1], int(found[0]["covered"])
+                used[field] = found[1], int(found[0]["covered"]), int(found[0].get("rows", found[0]["covered"]))
         if len(used) == len(fields):
-            return Ready(used, count, tuple(notes))
+            return Ready(used, tuple(notes))
         if asked != "auto":
             registry().get("indexes", asked)
             raise UsageError(
                 f"The collection has no index of kind {asked!r} that can be used. {' '.join(notes)}".rstrip(),
                 hint=f"Build it (`fieldglass build COLLECTION --kind {asked}`), or search with 'auto' or 'exact'.",
             )
-        return Ready({}, count, tuple(notes))
+        return Ready({}, tuple(notes))
 
     def _of(self, view: View, field: str, notes: list[str]) -> tuple[dict[str, Any], Index] | None:
         found = view.snapshot.derived(name(field))

@@ -23,7 +23,7 @@ __all__ = ["Searcher"]
 
 EMPTY = Ranking(np.empty(0, dtype=np.int64), np.empty(0))
 FUSED = 2  # times the candidates, per direction, where a fusion ranks them otherwise than the direction does
-FULL = 0.99  # of the items allowed: the index is asked without a bitmap, and the rest dropped from its answer
+FULL = 0.99  # of the rows of an index allowed: it is asked without a bitmap, and the rest dropped from its answer
 
 
 class Searcher:
@@ -84,11 +84,11 @@ class Searcher:
 
     def _indexed(self, query: int, scope: Scope, k: int) -> Ranking:
         """Candidates from the indexes, the rows they do not cover yet by a scan, scores from the segments."""
-        bitmap = None if scope.count >= FULL * self.ready.count else scope.allowed
         more = 1 if self.plan.fusion.needs == "linear" else FUSED
         listed = []
         for field in self.plan.fields:
             asked = directions(self.plan, query, field)
+            bitmap = None if scope.count >= FULL * self.ready.rows(field) else scope.allowed
             listed.append(self.ready.index(field).candidates(asked, more * self.ready.depth(field, k), bitmap))
         rows = np.unique(np.concatenate([each.ravel() for each in listed]))
         rows = rows[rows >= 0]

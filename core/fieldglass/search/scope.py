@@ -49,11 +49,9 @@ class Scopes:
             allowed = self._base.copy()
             allowed[barred] = False
             return Scope(allowed, int(np.count_nonzero(allowed)), None, None)
-        rows = None if query.where is None else self._matches(query.where)
-        if query.only is not None:
-            listed = self._known(query.only)
-            rows = listed if rows is None else np.intersect1d(rows, listed, assume_unique=True)
-        assert rows is not None
+        asked = [] if query.where is None else [self._matches(query.where)]
+        asked += [] if query.only is None else [self._known(query.only)]
+        rows = asked[0] if len(asked) == 1 else np.intersect1d(asked[0], asked[1], assume_unique=True)
         rows = rows[self._base[rows]]
         if len(barred):
             rows = rows[~np.isin(rows, barred)]

@@ -63,8 +63,8 @@ def neighbours(rows: Rows, there: I64, queries: F32, k: int) -> I64:
     found = np.full((len(queries), k), -1, dtype=np.int64)
     for place, (top, query) in enumerate(zip(tops, queries, strict=True)):
         best = top.rows()
-        scores = similarities(rows.gather(best), query, rows.reduce)
-        best = best[np.argsort(-scores, kind="stable")][:k]
+        exact = similarities(rows.gather(best), query, rows.reduce)
+        best = best[np.argsort(-exact, kind="stable")][:k]
         found[place, : len(best)] = best
     return found
 

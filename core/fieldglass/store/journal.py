@@ -14,7 +14,7 @@ __all__ = ["clear", "conflict_faults", "record"]
 
 def record(connection: sqlite3.Connection, source: Source, faults: Iterable[Fault]) -> None:
     """Write problems; one of the same subject and code replaces the older."""
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
     connection.executemany(
         "INSERT OR REPLACE INTO journal (source, subject, code, message, severity, stamp, at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -13,32 +14,29 @@ from fieldglass.errors import LockedError, ReadOnlyError
 
 __all__ = ["WriterLock", "try_lock"]
 
-if os.name == "nt":  # pragma: no cover
-    import msvcrt
+_FAR = 1 << 30  # Windows locks forbid reading what they cover, so lock a byte that nobody reads
 
-    _FAR = 1 << 30  # Windows locks forbid reading what they cover, so lock a byte that nobody reads
 
-    def try_lock(file: IO[bytes]) -> bool:
-        """Take the exclusive lock of an open file; False where another handle holds it."""
+def try_lock(file: IO[bytes]) -> bool:
+    """Take the exclusive lock of an open file; False where another handle holds it, of this process too."""
+    if sys.platform == "win32":
+        import msvcrt
+
         file.seek(_FAR)
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         finally:
             file.seek(0)
         return True
-
-else:
     import fcntl
 
-    def try_lock(file: IO[bytes]) -> bool:
-        """Take the exclusive lock of an open file; False where another handle holds it."""
-        try:  # flock belongs to the handle: a second one of the same process is refused too
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class WriterLock:

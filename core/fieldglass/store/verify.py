@@ -16,7 +16,7 @@ from fieldglass.store.sweeping import DERIVED
 
 __all__ = ["damaged", "verify"]
 
-_REPAIR = "Restore it from a copy, or repair: its items are then encoded again by the next `fieldglass index`."
+_REPAIR = "Restore it from a copy, or run `fieldglass verify COLLECTION --repair`, then `fieldglass index` again."
 _REBUILD = "Nothing is lost: `fieldglass build COLLECTION` makes it anew."
 _RESTORE = "Restore the collection from a copy, or index again."
 
