@@ -22,7 +22,7 @@ from test_benchmarks_readers import WRITTEN
 
 
 @pytest.fixture
-def run(site, tmp_path, monkeypatch):  # noqa: F811
+def run(site, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FIELDGLASS_CACHE", str(tmp_path / "cache"))
     return lambda *arguments: CliRunner().invoke(main, [str(each) for each in arguments])

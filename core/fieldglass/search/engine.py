@@ -89,21 +89,20 @@ class Engine:
     def rank(
         self,
         queries: Sequence[Query],
+        composer: str | Composer,
         *,
-        composer: str | Composer | None = None,
         options: Mapping[str, Any] | None = None,
         k: int = 10,
         rerank: str | Reranker | None = None,
         calibrate: str = "all",
         index: str = "auto",
     ) -> Iterator[Ranking]:
-        """The rankings of `search`, one at a time, and nothing else of the hits: no ids, no metadata."""
+        """The rankings of `search` by one composer, in order, and nothing else of the hits: no ids, no metadata."""
         view, reranker = self.view(), _reranker(rerank)
+        name, maker = self._composer(composer, options or {})
         for start in range(0, len(queries), BATCH):
-            some = queries[start : start + BATCH]
-            name, maker = self._composer(composer, options or {}, some)
             job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
-            yield from job.rankings(some, k, reranker)
+            yield from job.rankings(queries[start : start + BATCH], k, reranker)
 
     def explain(
         self,
