@@ -26,9 +26,9 @@ class Backwards:
 def test_rank_is_search_without_the_rest(tmp_path, composer, rerank):
     with gallery(tmp_path, random_rows(300)) as store:
         engine = Engine(store, TinyEncoder())
-        queries = [
-            Query((QueryImage(f"i{row}"),), (QueryText("red dark"),), exclude=frozenset([f"i{row}"])) for row in range(140)
-        ]
+        names = [f"i{row}" for row in range(140)]
+        text = (QueryText("red dark"),)
+        queries = [Query((QueryImage(name),), text, exclude=frozenset([name])) for name in names]
         searched = engine.search(queries, composer=composer, k=7, rerank=rerank)
         ranked = list(engine.rank(queries, composer, k=7, rerank=rerank))
     assert len(ranked) == 140

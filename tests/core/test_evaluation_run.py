@@ -106,7 +106,9 @@ def test_hidden_splits_write_the_submission(run, tmp_path):
     root = files.circo(tmp_path / "root", split="test")
     found = run("eval", "circo", "--root", root, "--set", "split=test", "--encoder", "tiny", "--submission", "send")
     assert found.exit_code == 0 and "written for the server: send/circo_test.json" in found.output
-    sent = json.loads((tmp_path / "send/circo_test.json").read_text())
+    text = (tmp_path / "send/circo_test.json").read_text()
+    assert " " not in text and text.count("\n") == 1  # servers limit the size
+    sent = json.loads(text)
     assert set(sent) == {"0", "1", "2"} and all(len(set(ids)) == 6 for ids in sent.values())
 
 
@@ -165,6 +167,8 @@ def test_errors_say_what_to_do(run, tmp_path):
     root = files.cirr(tmp_path / "root")
     misspelt = run("eval", "cirr", "--root", root, "--encoder", "tiny", "--composer", "weicmo")
     assert misspelt.exit_code == 2 and "weicom" in misspelt.output
+    unknown = run("eval", "cirr", "--root", root, "--encoder", "tiny", "--rerank", "none-such")
+    assert unknown.exit_code == 2 and "There is no reranker 'none-such'" in unknown.output
     assert not (tmp_path / "cache/eval").exists()  # told before anything was encoded
 
 

@@ -92,7 +92,7 @@ def evaluated(
     if files:
         for file, content in files.items():
             target = (submission or (out.parent if out else Path())) / file
-            write_json(target, content)
+            write_json(target, content, compact=True)
             found.setdefault("submission", []).append(str(target))
     if out is not None:
         write_json(out, found)
@@ -118,6 +118,8 @@ def _run(
 
     if composer is not None:  # a misspelt name is told before the gallery is encoded
         composer_options = coerce(registry().factory("composers", composer), composer, composer_options)
+    if rerank is not None:
+        registry().get("rerankers", rerank)
     path = collection or default_path(name, options, encoder, encoder_options)
     with Meter(1) as meter:
         ready = prepare(path, name, options, encoder, encoder_options, progress=meter.update, stop=meter.stop)

@@ -74,13 +74,14 @@ def result(
     }
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a file whole or not at all."""
+def write_json(path: Path, content: Any, *, compact: bool = False) -> None:
+    """Write a file whole or not at all; compact for a server that limits its size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, indent=1, allow_nan=False, default=str)
+            layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 1}
+            json.dump(content, file, ensure_ascii=False, allow_nan=False, default=str, **layout)
             file.write("\n")
         os.chmod(name, 0o644)
         os.replace(name, path)
