@@ -62,7 +62,9 @@ def import_(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> Col
     """A new collection at `path` of what `Collection.export` wrote; the vectors are the same to the last bit."""
     from fieldglass.store import import_ as read
 
-    return Collection(read(Path(folder).expanduser(), Path(path).expanduser()))
+    made = Collection(read(Path(folder).expanduser(), Path(path).expanduser()))
+    made.build()
+    return made
 
 
 class Collection(Searchable):
@@ -153,17 +155,28 @@ class Collection(Searchable):
         return export(self.store, Path(folder).expanduser(), spreadsheet=spreadsheet)
 
     def annotate(
-        self, table: str | os.PathLike[str], *, on: str = "id", columns: Sequence[str] | None = None
+        self,
+        table: str | os.PathLike[str],
+        *,
+        on: str = "id",
+        columns: Sequence[str] | None = None,
+        encoding: str = "utf-8",
+        delimiter: str = "",
+        decimal: str = "",
     ) -> Joined:
-        """Add or replace columns from a CSV, TSV, JSONL or Parquet table, joined by its column of ids."""
+        """Add or replace columns from a CSV, TSV, JSONL or Parquet table, joined by its column of ids.
+
+        `encoding`, `delimiter` and `decimal` are those of the `table` loader.
+        """
         from fieldglass.ingest import annotate
 
-        return annotate(self.store, Path(table).expanduser(), on=on, columns=columns)
+        how = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal}
+        return annotate(self.store, Path(table).expanduser(), on=on, columns=columns, **how)
 
     def set_metadata(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
         """Add or replace cells, {column: value} by id; None empties a cell. How many items were found."""
         with self.store.writer("annotate") as writer:
-            return writer.put_metadata(rows)
+            return writer.put_metadata(rows).changed
 
     def refresh(self, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Run the metadata hooks of all plugins on every item again; how many changed."""

@@ -35,6 +35,20 @@ def test_annotate_joins_by_id(invoke, tmp_path):
     assert invoke("annotate", "c.collection", "prices.csv").exit_code != 0
 
 
+def test_annotate_from_a_spreadsheet(invoke, tmp_path):
+    (tmp_path / "preise.csv").write_bytes("datei;preis;größe\nred.png;5,50;7\nblue.png;7;x\n".encode("cp1252"))
+    found = invoke("annotate", "c.collection", "preise.csv", "--on", "datei")
+    assert found.exit_code == 1 and "--set encoding=cp1252" in found.stderr
+    assert "--on COLUMN" in invoke("annotate", "c.collection", "preise.csv", "--set", "encoding=cp1252").stderr
+    options = ("--on", "datei", "--set", "encoding=cp1252")
+    assert invoke("annotate", "c.collection", "preise.csv", *options).exit_code == 0
+    assert ids("preis < 6 AND größe = '7'") == {"red.png"}
+    (tmp_path / "preise.csv").write_text("datei;preis\nred.png;teuer\n")
+    found = invoke("annotate", "c.collection", "preise.csv", "--on", "datei")
+    assert found.exit_code == 0 and "note: 1 cells do not suit their column" in found.stderr
+    assert invoke("annotate", "c.collection", "preise.csv", "--set", "on=datei").exit_code == 2
+
+
 def test_refresh_runs(invoke):
     assert invoke("refresh", "c.collection").stdout == "refreshed 0 items\n"
 

@@ -47,6 +47,18 @@ def test_prices_and_captions_are_joined_by_id(store, tmp_path):
     assert cells(store, "p0.jpg")["price"] == 5.0
 
 
+def test_one_odd_cell_costs_itself_alone(store, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("id,price\np0.jpg,5\np1.jpg,7.5\n")
+    annotate(store, table)
+    table.write_text("id,price\np0.jpg,6.5\np1.jpg,on request\n")
+    joined = annotate(store, table)
+    assert (joined.matched, joined.emptied) == (2, 1)
+    assert cells(store, "p0.jpg")["price"] == 6.5
+    assert "price" not in cells(store, "p1.jpg")
+    assert [row.subject for row in store.snapshot().journal(severity="warning")] == ["p1.jpg"]
+
+
 def test_annotations_outlive_the_next_ingest(store, tmp_path):
     (tmp_path / "t.jsonl").write_text(json.dumps({"file": "p0.jpg", "label": "hat", "other": 1}) + "\n")
     annotate(store, tmp_path / "t.jsonl", on="file", columns=["label"])

@@ -182,6 +182,18 @@ def test_catalogue_problems_are_journalled_with_their_line(store, photos):
     }  # fmt: skip
 
 
+def test_a_row_that_is_put_right_leaves_the_journal(store, photos):
+    table = photos / "shop.csv"
+    table.write_text("path,sku\np00.jpg,a\nnone.jpg,b\n,c\n")
+    how = {"encoder": Counting(), "loader": "table", "loader_options": {"id_column": "sku"}}
+    assert counts(ingest(store, table, **how)) == (1, 0, 0, 0, 2)
+    table.write_text("path,sku\np00.jpg,a\np01.jpg,b\n,c\n")
+    assert counts(ingest(store, table, limit=1, **how)) == (0, 0, 1, 0, 0)
+    assert journal(store) == {"shop.csv:3": "file-missing", "shop.csv:4": "table-path"}  # it has not seen them
+    assert counts(ingest(store, table, **how)) == (1, 0, 1, 0, 1)
+    assert journal(store) == {"shop.csv:4": "table-path"}
+
+
 def test_limit_is_the_first_items_and_is_idempotent(store, photos):
     assert counts(ingest(store, photos, encoder=Counting(), limit=5)) == (5, 0, 0, 0, 0)
     assert counts(ingest(store, photos, encoder=Counting(), limit=5)) == (0, 0, 5, 0, 0)
@@ -207,6 +219,24 @@ def test_an_unmounted_drive_is_not_pruned(store, photos):
     assert report.gone == 0
     assert "drive" in report.notes[0]
     assert len(vectors(store)) == 12
+
+
+def test_a_folder_that_has_moved_is_not_taken_for_another(store, photos, tmp_path):
+    ingest(store, photos, encoder=Counting())
+    moved = photos.rename(tmp_path / "moved here")
+    with pytest.raises(UsageError, match="no longer at") as raised:
+        ingest(store, moved, encoder=Counting())
+    assert f"photos '{moved}'" in raised.value.hint and "--name 'moved here'" in raised.value.hint
+    assert list(store.snapshot().sources) == ["photos"]
+    with store.writer("relocate") as writer:
+        writer.relocate("photos", moved)
+    assert counts(ingest(store, moved, encoder=Counting())) == (0, 0, 12, 0, 0)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.jpg").write_bytes(jpeg(99))
+    moved.rename(photos)  # as a drive that is not there
+    assert counts(ingest(store, other, encoder=Counting(), name="other")) == (1, 0, 0, 0, 0)
+    assert counts(ingest(store, other, encoder=Counting())) == (0, 0, 1, 0, 0)
 
 
 def test_two_sources(store, photos, tmp_path):

@@ -54,6 +54,29 @@ def test_a_catalogue_has_typed_columns(shop):
     assert type(b.metadata["price"]) is float
 
 
+def test_a_spreadsheet_with_decimal_commas(shop):
+    text = 'path;preis;uvp;menge;größe\na.png;9,95;"1.299,00";3;38\nb.png;12;1,5;4;36,5\nc.png;;+7;1.000;M\n'
+    (a, b, c), bad = split(scan(shop, text))
+    assert not bad
+    assert dict(a.metadata) == {"preis": 9.95, "uvp": 1299.0, "menge": 3.0, "größe": "38"}
+    assert dict(b.metadata) == {"preis": 12.0, "uvp": 1.5, "menge": 4.0, "größe": "36,5"}
+    assert dict(c.metadata) == {"uvp": 7.0, "menge": 1.0, "größe": "M"}
+    items, _ = split(scan(shop, text, decimal=","))
+    assert items[2].metadata["menge"] == 1000.0
+    items, _ = split(scan(shop, text, decimal="."))
+    assert items[0].metadata["preis"] == "9,95"
+
+
+def test_commas_between_cells_are_no_decimals(shop):
+    (item,), _ = split(scan(shop, 'path,size\na.png,"36,38"\n'))
+    assert item.metadata["size"] == "36,38"
+
+
+def test_the_unicode_text_of_a_spreadsheet(shop):
+    (item,), bad = split(scan(shop, "path\tname\nü 图.png\tschön\n".encode("utf-16"), name="shop.txt"))
+    assert not bad and item.metadata["name"] == "schön"
+
+
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 def test_the_delimiter_is_told_from_the_header(shop, mark):
     (item,), bad = split(scan(shop, f"path{mark}price\na.png{mark}5\n"))

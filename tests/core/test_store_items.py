@@ -184,6 +184,21 @@ def test_types_are_decided_at_first_sight(store, writer, source):
     assert "dear" in next(row.message for row in warnings if row.subject == "3")
 
 
+def test_what_can_be_said_in_the_type_of_its_column_is_kept(store, writer, source):
+    first = {"price": 1, "code": "a", "sale": True, "day": date(2021, 1, 2)}
+    writer.commit(source, [entry("1", metadata=first)])
+    later = {"price": "9.5", "code": 38, "sale": "false", "day": "2022-03-04"}
+    writer.commit(source, [entry("2", metadata=later)])
+    done = writer.commit(source, [entry("3", metadata={"price": "on request", "code": False, "sale": "2", "day": 5})])
+    assert done.emptied == 3
+    assert store.snapshot().metadata([1, 2]) == [
+        {"price": 9.5, "code": "38", "sale": False, "day": "2022-03-04"},
+        {"code": "false"},
+    ]
+    writer.put_metadata([("3", {"price": "007"})])
+    assert "price" not in store.snapshot().metadata([2])[0]  # a leading zero is a code
+
+
 def test_names_that_sql_cannot_tell_apart(store, writer, source):
     cells = {"Price": 1, "price": 2, "id": "x", "position": 4, 'a "b"': 5, "select": 6, "日": 7}
     writer.commit(source, [entry("one", metadata=cells)])
@@ -244,7 +259,7 @@ def test_the_journal_keeps_the_newest_of_each_kind_and_forgets_what_was_put_righ
 
 def test_touched_items_keep_position_and_annotations(store, writer, source):
     writer.commit(source, [entry("a", metadata={"price": 1, "old": "x"})], [Problem("a", "w", "m", (), "warning")])
-    assert writer.put_metadata([("a", {"label": "fine"}), ("none", {"label": "lost"})]) == 1
+    assert writer.put_metadata([("a", {"label": "fine"}), ("none", {"label": "lost"})]).changed == 1
     assert writer.commit(source, metadata_only=[("a", {"price": 2}, "m2", "s2")]).changed == 1
     snapshot = store.snapshot()
     assert snapshot.metadata([0]) == [{"price": 2, "label": "fine"}]

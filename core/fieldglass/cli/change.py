@@ -12,6 +12,7 @@ from fieldglass.errors import UsageError
 
 __all__ = ["annotate", "refresh", "relocate", "rm"]
 
+_WRITTEN = ("encoding", "delimiter", "decimal")  # options of the `table` loader
 _COLLECTION = click.argument("collection", type=click.Path(path_type=Path))
 
 
@@ -20,7 +21,10 @@ _COLLECTION = click.argument("collection", type=click.Path(path_type=Path))
 @click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--on", metavar="COLUMN", default="id", show_default=True, help="The column of TABLE that holds the ids.")
 @click.option("--columns", metavar="A,B,...", help="Only these columns; all by default.")
-def annotate(collection: Path, table: Path, on: str, columns: str | None) -> None:
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="How TABLE is written: encoding, delimiter, decimal."
+)
+def annotate(collection: Path, table: Path, on: str, columns: str | None, settings: tuple[str, ...]) -> None:
     """Add or replace columns (labels, prices, captions) from a CSV, TSV, JSONL or Parquet table.
 
     Rows whose id is not in the collection are counted and passed over. Exits with 3 when rows could not be read.
@@ -29,13 +33,22 @@ def annotate(collection: Path, table: Path, on: str, columns: str | None) -> Non
     Examples:
       fieldglass annotate shop.collection prices.csv
       fieldglass annotate holiday.collection captions.jsonl --on file --columns caption,place
+      fieldglass annotate shop.collection preise.csv --on SKU --set encoding=cp1252
     """
     import fieldglass
+    from fieldglass.options import parse
 
+    written = parse(settings)
+    unknown = sorted(written.keys() - _WRITTEN)
+    if unknown:
+        raise UsageError(f"annotate has no option {unknown[0]!r}.", hint=f"It has: {', '.join(_WRITTEN)}.")
     wanted = tuple(each.strip() for each in columns.split(",") if each.strip()) if columns else None
     with fieldglass.open(collection) as opened:
-        joined = opened.annotate(table, on=on, columns=wanted)
+        joined = opened.annotate(table, on=on, columns=wanted, **written)
     click.echo(f"annotated {joined.matched} items, {joined.unmatched} rows without an item, {len(joined.bad)} bad rows")
+    if joined.emptied:
+        lost = f"{joined.emptied} cells do not suit their column and are empty now"
+        click.echo(f"note: {lost}; `fieldglass problems {collection}` lists them", err=True)
     for line in joined.bad[:20]:
         click.echo(line, err=True)
     if joined.bad:

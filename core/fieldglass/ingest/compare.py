@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fieldglass.ingest.batch import Task
 from fieldglass.ingest.stamps import bad_stamp, metadata_hash, stamp_of
 from fieldglass.store import Fault, Known, Source, Writer
+from fieldglass.store.scans import SCAN
 from fieldglass.types import Item, Problem
 
 if TYPE_CHECKING:
@@ -95,9 +96,14 @@ class Comparison:
         if problem.severity == "error":
             result.problems += 1
         # What the scan itself says costs nothing to find again: the journal needs it once.
-        stamp = "scan " + blake2b(f"{problem.code} {problem.message}".encode(), digest_size=8).hexdigest()
+        stamp = SCAN + blake2b(f"{problem.code} {problem.message}".encode(), digest_size=8).hexdigest()
         if known is None or known.stamp != stamp:
             result.faults.append(Fault(Problem(id, problem.code, problem.message, (), problem.severity), stamp))
+
+    def forget(self) -> None:
+        """Remove what earlier scans said of files and rows that are not there any more."""
+        if not self.partial and self.seen:
+            self._writer.forget(self._source, self._scan)
 
     def prune(self) -> tuple[int, str]:
         """Remove the items that this scan did not find: how many, and why it did not, if so."""

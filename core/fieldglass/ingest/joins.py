@@ -10,7 +10,7 @@ from typing import Any
 
 from fieldglass.errors import LoaderError, UsageError
 from fieldglass.loaders.cells import ColumnTypes
-from fieldglass.loaders.rows import BadRow, column_names, read_rows
+from fieldglass.loaders.rows import BadRow, column_names, decimals_of, read_rows
 from fieldglass.store import Store
 
 __all__ = ["Joined", "annotate"]
@@ -18,10 +18,14 @@ __all__ = ["Joined", "annotate"]
 
 @dataclass
 class Joined:
-    """How many rows found their item, how many did not, and the lines that could not be read."""
+    """How many rows found their item, how many did not, and the lines that could not be read.
+
+    `emptied` counts the cells that are not of the type of their column; the journal lists them.
+    """
 
     matched: int = 0
     unmatched: int = 0
+    emptied: int = 0
     bad: list[str] = field(default_factory=list)
 
 
@@ -33,10 +37,12 @@ def annotate(
     columns: Sequence[str] | None = None,
     encoding: str = "utf-8",
     delimiter: str = "",
+    decimal: str = "",
 ) -> Joined:
     """Add or replace columns of items from a CSV, TSV, JSONL or Parquet file; `on` names its column of ids.
 
-    A cell that is empty in the table empties that of the item. LoaderError where the table cannot be
+    A cell that is empty in the table empties that of the item. `decimal` is the mark in numbers, "." or
+    ","; without it the comma is one in a CSV with semicolons. LoaderError where the table cannot be
     read or lacks a column.
     """
     table = Path(table)
@@ -47,11 +53,12 @@ def annotate(
         if names and name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}."
+            hint += " Say which holds the ids: --on COLUMN." if name == on else ""
             raise LoaderError(f"{table.name!r} has no column {name!r}.", hint=hint)
     chosen = [name for name in columns or names if name != on]
     if names and not chosen:
         raise UsageError(f"{table.name!r} has no column besides {on!r}.")
-    types = ColumnTypes()
+    types = ColumnTypes(decimals_of(table, encoding=encoding, delimiter=delimiter, decimal=decimal))
     for row in read_rows(table, encoding=encoding, delimiter=delimiter):
         if not isinstance(row, BadRow):
             types.see({name: row.cells.get(name) for name in chosen})
@@ -73,6 +80,7 @@ def annotate(
             yield id, {name: cells.get(name) for name in chosen}
 
     with store.writer("annotate") as writer:
-        joined.matched = writer.put_metadata(rows())
+        done = writer.put_metadata(rows())
+    joined.matched, joined.emptied = done.changed, done.emptied
     joined.unmatched = given - joined.matched
     return joined

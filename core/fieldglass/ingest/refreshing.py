@@ -31,7 +31,7 @@ def refresh(store: Store, *, progress: Callable[[int, int], None] | None = None)
         for start in range(0, len(positions), _CHUNK):
             chunk = positions[start : start + _CHUNK]
             rows, faults = _chunk(snapshot, chunk, bases)
-            changed += writer.put_metadata(rows, annotated=False) if rows else 0
+            changed += writer.put_metadata(rows, annotated=False).changed if rows else 0
             for source, problems in faults.items():
                 writer.commit(snapshot.sources[source], problems=problems)
             if progress is not None:

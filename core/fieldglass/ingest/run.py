@@ -18,6 +18,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from fieldglass.errors import FieldglassError, UsageError
@@ -89,7 +90,7 @@ def ingest(
     made = make_loader(loader, options, encoder)
     started = time.monotonic()
     with store.writer("index") as writer, ExitStack() as stack:
-        source = writer.add_source(name or source_name(root, store.snapshot().sources), root, loader, options)
+        source = writer.add_source(name or _named(root, store), root, loader, options)
         writer.add_field(field_of(field, encoder, encoder_name or encoder.name, encoder_options or {}))
         base = base_of(made, root)
         setting = setting_of(loader, options)
@@ -108,10 +109,24 @@ def ingest(
         )
         run = _Run(writer, source, field, comparison, step, batch, progress, stop or threading.Event())
         run.drive(_found(made, loader, root, limit), workers or (cores() + (4 if on_gpu(encoder) else 0)))
-        report = run.finish(prune)
+        report = run.finish(prune=prune, whole=limit is None)
     if not report.interrupted:
         _derive(store, report)
     return replace(report, seconds=time.monotonic() - started)
+
+
+def _named(root: Path, store: Store) -> str:
+    """The name of a source that was given none. UsageError where it may be an old one that has moved."""
+    sources = store.snapshot().sources
+    name = source_name(root, sources)
+    lost = [each for each in sources.values() if not each.root.exists()]
+    if name not in sources and lost:
+        command = f"fieldglass relocate {quote(str(store.path))} {quote(lost[0].name)} {quote(str(root))}"
+        raise UsageError(
+            f"{root} is new to the collection, and its source {lost[0].name!r} is no longer at {lost[0].root}.",
+            hint=f"If it moved: {command}. If it is another: --name {quote(name)}.",
+        )
+    return name
 
 
 def _found(made: Loader, name: str, root: Path, limit: int | None) -> Iterator[Item | Problem]:
@@ -158,6 +173,7 @@ class _Run:
         self._started = self._told = self._committed_at = time.monotonic()
         self._scanned = False
         self._interrupted = False
+        self._emptied = 0
         self.new = self.changed = self.unchanged = self.problems = self.committed = 0
 
     def drive(self, found: Iterator[Item | Problem], workers: int) -> None:
@@ -184,12 +200,16 @@ class _Run:
             self._commit()
             self._tell(force=True)
 
-    def finish(self, prune: bool) -> Report:
+    def finish(self, *, prune: bool, whole: bool) -> Report:
         """Remove what is gone, join small segments, and say how it went."""
         gone, notes = 0, []
+        if whole and not self._interrupted:
+            self._comparison.forget()
         if prune and not self._interrupted:
             gone, note = self._comparison.prune()
             notes += [note] if note else []
+        if self._emptied:
+            notes.append(f"{self._emptied} cells do not suit the type of their column; they are empty, and journalled.")
         if self.committed or gone:
             self._writer.merge()
         return Report(
@@ -292,6 +312,7 @@ class _Run:
             self.new -= taken  # ids that another source already has
             self.problems += taken
             self.committed += len(entries) - taken
+            self._emptied += done.emptied
         if self._fills:
             self.committed += self._writer.fill(self._field, self._fills)
         self._entries, self._faults, self._touched, self._fills = [], [], [], []

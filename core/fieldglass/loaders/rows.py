@@ -6,6 +6,7 @@ at all is a LoaderError. A quoted field that never closes costs its own line, no
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 from collections import deque
@@ -16,11 +17,13 @@ from typing import IO, Any
 
 from fieldglass.errors import LoaderError, MissingExtraError
 
-__all__ = ["BadRow", "Row", "column_names", "read_rows"]
+__all__ = ["BadRow", "Row", "column_names", "decimals_of", "read_rows"]
 
 MAX_LINE = 1 << 20  # characters; a longer line is a bad row
 MAX_BAD = 1000  # bad rows of one table before it is given up
 _DELIMITERS = ",;\t|"
+_TEXT = (".csv", ".txt")
+_TABBED = (".tsv", ".tab")
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ def read_rows(path: Path, *, encoding: str = "utf-8", delimiter: str = "") -> It
             found = _parquet(path)
         elif suffix in (".jsonl", ".ndjson"):
             found = _jsonl(path, encoding)
-        elif suffix in (".csv", ".tsv", ".tab", ".txt"):
-            found = _csv(path, encoding, delimiter or ("\t" if suffix in (".tsv", ".tab") else ""))
+        elif suffix in _TEXT + _TABBED:
+            found = _csv(path, encoding, delimiter or ("\t" if suffix in _TABBED else ""))
         else:
             raise LoaderError(f"{path.name!r} is not a table by its name.", hint="Use .csv, .tsv, .jsonl or .parquet.")
         bad = 0
@@ -78,6 +81,24 @@ def column_names(path: Path, *, encoding: str = "utf-8", delimiter: str = "") ->
         if isinstance(row, Row):
             return list(row.cells)
     return []
+
+
+def decimals_of(path: Path, *, encoding: str = "utf-8", delimiter: str = "", decimal: str = "") -> str:
+    """The marks that numbers may have: `decimal`, or "." and, in a CSV with semicolons, "," too.
+
+    Where the comma is the decimal mark, spreadsheets write semicolons between the cells.
+    """
+    if decimal not in ("", ".", ","):
+        raise LoaderError(f"decimal={decimal!r} is neither . nor a comma.")
+    if decimal:
+        return decimal
+    if path.suffix.lower() not in _TEXT:
+        return "."
+    try:
+        with _open(path, encoding, "") as file:
+            return ".," if _told(file.readline(MAX_LINE), delimiter) == ";" else "."
+    except (OSError, UnicodeError, LookupError):  # whoever reads its rows will say so
+        return "."
 
 
 class _TooLong(Exception):
@@ -121,8 +142,16 @@ class _Lines:
 
 
 def _open(path: Path, encoding: str, newline: str) -> IO[str]:
-    name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    """With the byte-order mark passed over; that of UTF-16, which spreadsheets write too, tells the encoding."""
+    name = encoding
+    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        with open(path, "rb") as file:
+            name = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     return open(path, encoding=name, newline=newline)
+
+
+def _told(header: str, delimiter: str) -> str:
+    return delimiter.replace("\\t", "\t") or max(_DELIMITERS, key=header.count)
 
 
 def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Row | BadRow]:
@@ -132,7 +161,7 @@ def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Row | BadRow]:
         if not header_line.strip():
             return
         lines.number = 1
-        delimiter = delimiter.replace("\\t", "\t") or max(_DELIMITERS, key=header_line.count)
+        delimiter = _told(header_line, delimiter)
         if len(delimiter) != 1:
             raise LoaderError(f"delimiter={delimiter!r} is not one character.")
         names = _unique(next(csv.reader([header_line], delimiter=delimiter)))

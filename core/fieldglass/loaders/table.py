@@ -14,7 +14,7 @@ from fieldglass.loaders.cells import ColumnTypes
 from fieldglass.loaders.files import read_pictures
 from fieldglass.loaders.paths import OutsideError, inside
 from fieldglass.loaders.picture import MAX_PIXELS
-from fieldglass.loaders.rows import BadRow, Row, column_names, read_rows
+from fieldglass.loaders.rows import BadRow, Row, column_names, decimals_of, read_rows
 from fieldglass.types import Item, Problem, Sample
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Table:
     :param groups: columns that are groups (product, patient), for exclusion and collapsing.
     :param encoding: of a text table.
     :param delimiter: of a CSV file; told from the header if empty.
+    :param decimal: "." or "," in numbers; if empty, the comma too in a CSV with semicolons.
     :param duplicates: of rows with one id, "last" wins, or with "error" all but the first are problems.
     :param several: where a cell lists several paths ("a.jpg|b.jpg"), use the "first", or make "each" an item
         (ids end in #1, #2 where there is an `id_column`), grouped under `row`.
@@ -69,6 +70,7 @@ class Table:
         groups: tuple[str, ...] = (),
         encoding: str = "utf-8",
         delimiter: str = "",
+        decimal: Literal["", ".", ","] = "",
         duplicates: Literal["last", "error"] = "last",
         several: Literal["first", "each"] = "first",
         max_pixels: int = MAX_PIXELS,
@@ -77,7 +79,7 @@ class Table:
         if duplicates not in ("last", "error") or several not in ("first", "each"):
             raise UsageError(f"duplicates={duplicates!r} and several={several!r} cannot be.")
         self.path_column, self.id_column, self.root, self.groups = path_column, id_column, root, tuple(groups)
-        self.encoding, self.delimiter = encoding, delimiter
+        self.encoding, self.delimiter, self.decimal = encoding, delimiter, decimal
         self.duplicates, self.several = duplicates, several
         self.max_pixels, self.pixels = max_pixels, pixels
 
@@ -121,7 +123,8 @@ class Table:
 
     def _plan(self, root: Path) -> _Plan:
         columns = column_names(root, encoding=self.encoding, delimiter=self.delimiter)
-        plan = _Plan(self._path_column(root, columns), ColumnTypes(), {})
+        decimals = decimals_of(root, encoding=self.encoding, delimiter=self.delimiter, decimal=self.decimal)
+        plan = _Plan(self._path_column(root, columns), ColumnTypes(decimals), {})
         for name in filter(None, (self.id_column, *self.groups)):
             _require(name, columns, root)
         seen: set[bytes] = set()

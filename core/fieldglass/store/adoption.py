@@ -87,13 +87,14 @@ def adopt(connection: sqlite3.Connection, source: Source, rows: Rows, segments: 
     columns.finish()
 
     clear(connection, source, [rows.ids[row] for row in taken])
+    emptied = len(faults)
     faults += [
         Fault(Problem(id, "id-taken", f"Another source already has an item {id!r}; rename this one."))
         for id in sorted(foreign)
     ]
     record(connection, source, faults)
     touch_state(connection, data=True, grow=len(rows.ids))
-    return Committed(len(taken) - len(replaced), len(replaced), len(foreign))
+    return Committed(len(taken) - len(replaced), len(replaced), len(foreign), emptied)
 
 
 def insert_segments(connection: sqlite3.Connection, base: int, segments: Iterable[SegmentRow]) -> None:

@@ -1,4 +1,8 @@
-"""Typed metadata columns: decided at first sight, int widened to float, any other conflict told."""
+"""Typed metadata columns: decided at first sight, int widened to float, any other conflict told.
+
+What can be said in the type of its column is no conflict: "9.5" among numbers, 38 among texts. So one
+odd cell of a table, which makes a text column of it there, costs that cell and not the column.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from fieldglass.loaders.cells import fitted
 from fieldglass.store.records import Column
 from fieldglass.store.schema import FIXED, create_view
 
@@ -65,6 +70,7 @@ class Columns:
             kind, cell = ("text", _text(str(value))) if group else _typed(value)
             if kind == "missing":
                 continue
+            kind, cell = self._suited(name, kind, cell)
             if kind == "" or not self._accepts(name, kind, group, annotated):
                 conflicts[row] = str(value)[:200]
             elif self._columns[name][1].type == "float":
@@ -79,6 +85,18 @@ class Columns:
         """Make the view anew if a column was added."""
         if self._changed:
             create_view(self._connection)
+
+    def _suited(self, name: str, kind: str, cell: Any) -> tuple[str, Any]:
+        """A cell in the type of its column, where it can be."""
+        wanted = self._columns[name][1].type if name in self._columns else kind
+        if kind in ("", wanted):
+            return kind, cell
+        if wanted == "text":
+            return "text", str(bool(cell)).lower() if kind == "bool" else str(cell)
+        if kind == "text":
+            found = fitted(cell, wanted)
+            return (kind, cell) if found is None else _typed(found)
+        return kind, cell
 
     def _accepts(self, name: str, kind: str, group: bool, annotated: bool) -> bool:
         if name not in self._columns:

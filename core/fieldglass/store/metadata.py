@@ -9,7 +9,7 @@ from typing import Any
 
 from fieldglass.store.columns import Columns
 from fieldglass.store.journal import clear, conflict_faults, record
-from fieldglass.store.records import Fault, Source
+from fieldglass.store.records import Committed, Fault, Source
 
 __all__ = ["Touched", "annotate", "touch"]
 
@@ -17,7 +17,7 @@ Touched = tuple[str, Mapping[str, Any], str, str]  # id, metadata with groups, m
 _CHUNK = 1000
 
 
-def touch(connection: sqlite3.Connection, source: Source, rows: Sequence[Touched]) -> int:
+def touch(connection: sqlite3.Connection, source: Source, rows: Sequence[Touched]) -> Committed:
     """Inside a transaction: give items a new stamp, and their loader's metadata as a whole. Annotations stay."""
     columns = Columns(connection)
     names = list(dict.fromkeys([*columns.names(annotated=False), *(name for row in rows for name in row[1])]))
@@ -39,7 +39,7 @@ def touch(connection: sqlite3.Connection, source: Source, rows: Sequence[Touched
     columns.finish()
     clear(connection, source, [row[0] for row in rows])
     record(connection, source, faults)
-    return changed
+    return Committed(changed=changed, emptied=len(faults))
 
 
 def annotate(
@@ -47,9 +47,9 @@ def annotate(
     sources: Mapping[int, Source],
     rows: Iterable[tuple[str, Mapping[str, Any]]],
     annotated: bool,
-) -> int:
-    """Inside a transaction: set the given cells (None empties one) and leave the others. How many items there were."""
-    found = 0
+) -> Committed:
+    """Inside a transaction: set the given cells (None empties one) and leave the others."""
+    found = emptied = 0
     columns = Columns(connection)
     for chunk in _chunks(rows):
         marks = ",".join("?" * len(chunk))
@@ -64,11 +64,12 @@ def annotate(
                     f"UPDATE item SET c{columns.key(name)} = ? WHERE id = ?",
                     ((value, id) for value, (id, _) in zip(values, given, strict=True)),
                 )
+            emptied += len(conflicts)
             for row, raw in conflicts.items():
                 id = given[row][0]
                 record(connection, sources[owners[id]], conflict_faults(name, {id: raw}))
     columns.finish()
-    return found
+    return Committed(changed=found, emptied=emptied)
 
 
 def _chunks(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:

@@ -128,14 +128,23 @@ class JournalRow:
 
 @dataclass(frozen=True)
 class Committed:
-    """How many items a commit added, replaced (or touched) and journalled."""
+    """How many items a commit added, replaced (or touched) and journalled.
+
+    `emptied` counts the cells that do not suit the type of their column.
+    """
 
     new: int = 0
     changed: int = 0
     problems: int = 0
+    emptied: int = 0
 
     def __add__(self, other: Committed) -> Committed:
-        return Committed(self.new + other.new, self.changed + other.changed, self.problems + other.problems)
+        return Committed(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.problems + other.problems,
+            self.emptied + other.emptied,
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from fieldglass.errors import FingerprintError, UnknownNameError, UsageError
@@ -32,7 +33,8 @@ def add_source(
         if same.root != root:
             raise UsageError(
                 f"Source {name!r} has the root {same.root}, not {root}.",
-                hint=f"If it moved: fieldglass relocate COLLECTION {name} {root}. Else give the source another name.",
+                hint=f"If it moved: fieldglass relocate COLLECTION {quote(name)} {quote(str(root))}. "
+                "Else give the source another name.",
             )
         if same.loader != loader:
             raise UsageError(f"Source {name!r} is read by the loader {same.loader!r}, not {loader!r}.")

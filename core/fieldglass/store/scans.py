@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from fieldglass.store.records import Source
 
-__all__ = ["begin_scan", "see", "unseen"]
+__all__ = ["SCAN", "begin_scan", "forget", "see", "unseen"]
+
+SCAN = "scan "  # the stamp of a problem that the scan itself finds begins so
 
 
 def begin_scan(connection: sqlite3.Connection) -> int:
@@ -39,3 +41,11 @@ def unseen(connection: sqlite3.Connection, source: Source, token: int) -> int:
     count = connection.execute(f"DELETE {gone}").rowcount
     connection.execute(f"DELETE FROM journal WHERE source = {source.key} AND NOT {met} journal.subject)")
     return count
+
+
+def forget(connection: sqlite3.Connection, source: Source, token: int) -> int:
+    """Inside a transaction: delete what an earlier scan said and this one did not; how many problems."""
+    return connection.execute(
+        f"DELETE FROM journal WHERE source = {source.key} AND substr(stamp, 1, {len(SCAN)}) = '{SCAN}' "
+        f"AND NOT EXISTS (SELECT 1 FROM seen WHERE scan = {token:d} AND seen.subject = journal.subject)"
+    ).rowcount

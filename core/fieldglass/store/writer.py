@@ -30,7 +30,7 @@ from fieldglass.store.packing import pack
 from fieldglass.store.parcels import Parcel, link_files, list_parcels, read_parcel
 from fieldglass.store.records import Column, Committed, Entry, Fault, Field, Known, Source
 from fieldglass.store.registering import add_field, add_source, move_source
-from fieldglass.store.scans import begin_scan, see, unseen
+from fieldglass.store.scans import begin_scan, forget, see, unseen
 from fieldglass.store.segments import FOLDER
 from fieldglass.store.snapshot import read_fields, read_sources
 from fieldglass.store.sweeping import remove_orphans, remove_retired
@@ -156,7 +156,7 @@ class Writer:
                 done += adopt(self._connection, source, Rows.of(entries), segments)
                 self._took(number, 1)
             if metadata_only:
-                done += Committed(changed=touch(self._connection, source, metadata_only))
+                done += touch(self._connection, source, metadata_only)
             journal.record(self._connection, source, faults)
             touch_state(self._connection)
         self._merge(everything=False)
@@ -184,16 +184,16 @@ class Writer:
         self._remove_retired()
         return written
 
-    def put_metadata(self, rows: Iterable[tuple[str, Mapping[str, Any]]], *, annotated: bool = True) -> int:
-        """Set cells by id and leave the others; None empties one. How many items were found.
+    def put_metadata(self, rows: Iterable[tuple[str, Mapping[str, Any]]], *, annotated: bool = True) -> Committed:
+        """Set cells by id and leave the others; None empties one. `changed` items were found.
 
         Columns that are new are `annotated`: they stay when an item is read again. `refresh` says False.
         """
         with self._transaction():
             sources = {each.key: each for each in read_sources(self._connection).values()}
-            found = annotate(self._connection, sources, rows, annotated)
+            done = annotate(self._connection, sources, rows, annotated)
             touch_state(self._connection)
-        return found
+        return done
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove items; how many there were. Their space comes back with a compaction."""
@@ -216,6 +216,12 @@ class Writer:
             gone = unseen(self._connection, source, token)
             touch_state(self._connection, data=gone > 0)
         return gone
+
+    def forget(self, source: Source, token: int) -> None:
+        """Remove the problems that earlier scans of a source found and this one, which was whole, did not."""
+        with self._transaction():
+            if forget(self._connection, source, token):
+                touch_state(self._connection)
 
     # Files
 
