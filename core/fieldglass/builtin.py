@@ -82,6 +82,64 @@ def fieldglass_loaders():  # type: ignore[no-untyped-def]
     return [
         Offer("files", "fieldglass.loaders.files:Files", "a folder of pictures, or one file"),
         Offer("table", "fieldglass.loaders.table:Table", "CSV, TSV, JSONL or Parquet with a path column"),
+        Offer("benchmark", "fieldglass.benchmarks.loader:BenchmarkPictures", "the gallery of a benchmark"),
+    ]
+
+
+@hookimpl
+def fieldglass_benchmarks():  # type: ignore[no-untyped-def]
+    return [
+        Offer("fashioniq", "fieldglass.benchmarks.fashioniq:FashionIQ", "FashionIQ: R@10, R@50 (arXiv 1905.12794)"),
+        Offer("cirr", "fieldglass.benchmarks.cirr:CIRR", "CIRR: R@k and Rs@k, val and server (arXiv 2108.04024)"),
+        Offer("circo", "fieldglass.benchmarks.circo:CIRCO", "CIRCO: mAP@k, val and server (arXiv 2303.15247)"),
+        Offer("genecis", "fieldglass.benchmarks.genecis:GeneCIS", "GeneCIS: four tasks, R@1, 2, 3 (arXiv 2306.07969)"),
+        Offer(
+            "imagenet-r",
+            "fieldglass.benchmarks.domains:ImageNetR",
+            "domain conversion on ImageNet-R, mAP (arXiv 2412.03297)",
+        ),
+        Offer(
+            "imagenet-r-pic2word",
+            "fieldglass.benchmarks.domains:ImageNetRPic2Word",
+            "domain conversion on ImageNet-R, R@10, R@50 (arXiv 2302.03084)",
+        ),
+        Offer("nico", "fieldglass.benchmarks.domains:NICO", "domain conversion on NICO++, mAP (arXiv 2412.03297)"),
+        Offer(
+            "minidn",
+            "fieldglass.benchmarks.domains:MiniDomainNet",
+            "domain conversion on MiniDomainNet, mAP (arXiv 2412.03297)",
+        ),
+        Offer("ltll", "fieldglass.benchmarks.domains:LTLL", "domain conversion on LTLL, mAP (arXiv 2412.03297)"),
+        Offer(
+            "icir",
+            "fieldglass.benchmarks.icir:ICIR",
+            "i-CIR: one particular object and a text, mAP (arXiv 2510.25387)",
+        ),
+        Offer(
+            "roxford5k",
+            "fieldglass.benchmarks.revisited:ROxford",
+            "revisited Oxford: mAP E, M, H (arXiv 1803.11285)",
+        ),
+        Offer("rparis6k", "fieldglass.benchmarks.revisited:RParis", "revisited Paris: mAP E, M, H (arXiv 1803.11285)"),
+        Offer("ilias", "fieldglass.benchmarks.ilias:ILIAS", "ILIAS: mAP@1000 of particular objects (arXiv 2502.11748)"),
+        Offer("inquire", "fieldglass.benchmarks.inquire:INQUIRE", "INQUIRE: AP@50, nDCG@50, MRR (arXiv 2411.02537)"),
+        Offer("xtd10", "fieldglass.benchmarks.xtd10:XTD10", "XTD10: R@10 in many languages (arXiv 2012.05107)"),
+        Offer(
+            "imagecode",
+            "fieldglass.benchmarks.imagecode:ImageCoDe",
+            "ImageCoDe: which of ten pictures (arXiv 2203.15867)",
+        ),
+        Offer("lasco", "fieldglass.benchmarks.lasco:LaSCo", "LaSCo: R@k on COCO (arXiv 2303.09429)"),
+        Offer(
+            "visdial",
+            "fieldglass.benchmarks.visdial:VisDial",
+            "VisDial dialogues: Hits@10 by round, BRI (arXiv 2305.20062)",
+        ),
+        Offer(
+            "package-pictures",
+            "fieldglass.benchmarks.package_pictures:PackagePictures",
+            "composed queries on photographs that packages carry: no download",
+        ),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +85,24 @@ class Engine:
                 outcomes = job.run([queries[place] for place in places], k, min_score, collapse, reranker)
                 found.update(zip(places, outcomes, strict=True))
         return [found[place] for place in range(len(queries))]
+
+    def rank(
+        self,
+        queries: Sequence[Query],
+        composer: str | Composer,
+        *,
+        options: Mapping[str, Any] | None = None,
+        k: int = 10,
+        rerank: str | Reranker | None = None,
+        calibrate: str = "all",
+        index: str = "auto",
+    ) -> Iterator[Ranking]:
+        """The rankings of `search` by one composer, in order, and nothing else of the hits: no ids, no metadata."""
+        view, reranker = self.view(), _reranker(rerank)
+        name, maker = self._composer(composer, options or {})
+        for start in range(0, len(queries), BATCH):
+            job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
+            yield from job.rankings(queries[start : start + BATCH], k, reranker)
 
     def explain(
         self,
@@ -180,6 +198,12 @@ class _Job:
         searcher = Searcher(self.view, plan, used)
         return searcher, found, [*notes, *used.notes, *lacking(self.view, plan)]
 
+    def rankings(self, queries: Sequence[Query], k: int, rerank: Reranker | None) -> list[Ranking]:
+        """The k best of each query, re-ranked if asked."""
+        searcher, scopes, _ = self.prepared(queries)
+        found = searcher.search(scopes, max(k, getattr(rerank, "depth", 100)) if rerank is not None and k else k)
+        return found if rerank is None else self._reranked(queries, found, k, rerank)
+
     def run(
         self,
         queries: Sequence[Query],
@@ -198,11 +222,7 @@ class _Job:
         self._tick("search")
         kept = [enough(ranking, min_score) for ranking in rankings]
         if rerank is not None:
-            kept = [
-                reranked(rerank, query, self._probes_of(number), ranking, self.view)
-                for number, (query, ranking) in enumerate(zip(queries, kept, strict=True))
-            ]
-            kept = [Ranking(each.positions[:k], each.scores[:k], each.exact) for each in kept]
+            kept = self._reranked(queries, kept, k, rerank)
             self._tick("rerank")
         every = np.concatenate([np.empty(0, dtype=np.int64), *(each.positions for each in kept)])
         ids, metadata = snapshot.ids(every), snapshot.metadata(every)
@@ -228,6 +248,15 @@ class _Job:
                 )
             )
         return outcomes
+
+    def _reranked(
+        self, queries: Sequence[Query], rankings: Sequence[Ranking], k: int, rerank: Reranker
+    ) -> list[Ranking]:
+        found = [
+            reranked(rerank, query, self._probes_of(number), ranking, self.view)
+            for number, (query, ranking) in enumerate(zip(queries, rankings, strict=True))
+        ]
+        return [Ranking(each.positions[:k], each.scores[:k], each.exact) for each in found]
 
     def _probes_of(self, query: int) -> Probes:
         one = slice(query, query + 1)

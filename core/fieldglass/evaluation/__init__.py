@@ -1,0 +1,1 @@
+"""Runs a benchmark on a collection and tells what came out."""
