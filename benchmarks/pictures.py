@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +12,7 @@ __all__ = ["photographs", "small_files"]
 
 
 def photographs(folder: Path, width: int, height: int, count: int, *, distinct: int = 16) -> None:
-    """`count` JPEGs (quality 85, 4:2:0), of which `distinct` differ; the others are hard links to them.
+    """`count` JPEGs (quality 85, 4:2:0) of `distinct` pictures; no two files have the same bytes, or one would be copied.
 
     A real photograph of scikit-image, enlarged, with noise at every scale so that the file is as large as a
     camera's: about 170 KB at 800 x 600 and 3.5 MB at 12 megapixels.
@@ -23,15 +22,15 @@ def photographs(folder: Path, width: int, height: int, count: int, *, distinct: 
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     sources = [Image.fromarray(picture) for picture in (data.astronaut(), data.chelsea(), data.coffee(), data.rocket())]
-    names = []
+    encoded = []
     for number in range(min(distinct, count)):
         source = sources[number % len(sources)].resize((width, height), Image.Resampling.BICUBIC)
         pixels = np.asarray(source, dtype=np.float32) + _noise(rng, width, height)[..., None]
-        name = folder / f"p{number:06}.jpg"
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(name, quality=85)
-        names.append(name)
-    for number in range(len(names), count):
-        os.link(names[number % len(names)], folder / f"p{number:06}.jpg")
+        out = BytesIO()
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=85)
+        encoded.append(out.getvalue())
+    for number in range(count):
+        (folder / f"p{number:06}.jpg").write_bytes(_numbered(encoded[number % len(encoded)], number))
 
 
 def small_files(folder: Path, count: int) -> None:
@@ -46,10 +45,13 @@ def small_files(folder: Path, count: int) -> None:
     for number in range(count):
         if number % 1000 == 0:
             (folder / f"{number // 1000:04}").mkdir(parents=True)
-        comment = f"{number:08}".encode()
-        data = encoded[number % 256]
-        marked = data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]
-        (folder / f"{number // 1000:04}/{number % 1000:03}.jpg").write_bytes(marked)
+        (folder / f"{number // 1000:04}/{number % 1000:03}.jpg").write_bytes(_numbered(encoded[number % 256], number))
+
+
+def _numbered(jpeg: bytes, number: int) -> bytes:
+    """The same picture with its number as a comment."""
+    comment = f"{number:08}".encode()
+    return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
 
 
 def _noise(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
