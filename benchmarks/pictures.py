@@ -12,7 +12,7 @@ __all__ = ["photographs", "small_files"]
 
 
 def photographs(folder: Path, width: int, height: int, count: int, *, distinct: int = 16) -> None:
-    """`count` JPEGs (quality 85, 4:2:0) of `distinct` pictures; no two files have the same bytes, or one would be copied.
+    """`count` JPEGs (quality 85, 4:2:0) of `distinct` pictures. No two have the same bytes: copies are not encoded.
 
     A real photograph of scikit-image, enlarged, with noise at every scale so that the file is as large as a
     camera's: about 170 KB at 800 x 600 and 3.5 MB at 12 megapixels.
