@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from fieldglass._torchvision import require
 from fieldglass.errors import UsageError
 
 __all__ = ["Placement", "place", "single_thread"]
+
+T = TypeVar("T")
 
 _PRECISIONS = ("fp32", "bf16", "fp16")
 _lock = threading.Lock()
@@ -26,6 +29,14 @@ class Placement:
 
     device: str
     precision: str
+
+    def pieces(self, batch: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+        """Slices of a batch that a CPU takes one after the other; the whole batch elsewhere.
+
+        The memory of a large activation goes back to the system after every layer, and is faulted in again.
+        """
+        step = size if self.device == "cpu" else max(len(batch), 1)
+        return (batch[start : start + step] for start in range(0, len(batch), step))
 
     @contextmanager
     def inference(self) -> Iterator[None]:

@@ -35,6 +35,7 @@ _IMAGE_WEIGHTS = "efficientnet-lite0-57934424.pth"
 _VISUAL = 1280
 _LABELS = 10
 _TEMPERATURE = 2.0
+_PIECE = 4  # pictures: a third faster than 32 on a CPU
 _PREPROCESS = Preprocess((224, 224), (256, 256), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 _SETTING = {"visual": _VISUAL, "labels": _LABELS, "temperature": _TEMPERATURE, "texts": "lemmas+definition, centred"}
 
@@ -85,6 +86,9 @@ class Mini:
 
     def images(self, batch: Sequence[Prepared]) -> F32:
         """(n, 1, 1664) float32, [v, s] / sqrt 2."""
+        return np.concatenate([self._images(piece) for piece in self._placement.pieces(batch, _PIECE)])
+
+    def _images(self, batch: Sequence[Prepared]) -> F32:
         import torch
 
         model, (labels, _) = self._network(), self._labels()
