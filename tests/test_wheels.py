@@ -21,8 +21,9 @@ DISTRIBUTIONS = {
     **{f"fieldglass_{path.name}": path for path in sorted((ROOT / "plugins").iterdir()) if path.is_dir()},
 }
 PLUGINS = [name for name in DISTRIBUTIONS if name != "fieldglass"]
-NOT_SOURCE = ("*.egg-info", "build", "__pycache__", ".*", "tests", "benchmarks", "docs", "plugins", "site")
-DATA = (".toml", ".css", ".js", ".html", ".tmpl", ".json", ".typed")
+OUTPUT = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", ".*")
+NOT_SOURCE = {"tests", "benchmarks", "docs", "plugins", "site"}  # of the root alone
+DATA = (".toml", ".css", ".js", ".html", ".tmpl", ".json", ".txt", ".typed")
 
 pytestmark = pytest.mark.slow
 
@@ -34,12 +35,16 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
     found = {}
     for name, source in DISTRIBUTIONS.items():
         copy = folder / f"source-{name}"
-        shutil.copytree(source, copy, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+        shutil.copytree(source, copy, ignore=_not_source)
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / name)]
         done = subprocess.run([*command, str(copy)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         (found[name],) = (folder / name).glob("*.whl")
     return found
+
+
+def _not_source(folder: str, names: list[str]) -> set[str]:
+    return OUTPUT(folder, names) | (NOT_SOURCE & set(names) if Path(folder) in DISTRIBUTIONS.values() else set())
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
