@@ -129,9 +129,7 @@ class Bench:
     def exact(self) -> Iterator[Row]:
         one, many = self.queries["picture"][:1], self.queries["picture"]
         same = self.search(many[:5], "exact") == top(many[:5] @ self.gallery.T).tolist()
-        ours, theirs = fastest(
-            [lambda: self.search(one, "exact"), lambda: top(self.gallery @ one[0])], self.times
-        )
+        ours, theirs = fastest([lambda: self.search(one, "exact"), lambda: top(self.gallery @ one[0])], self.times)
         yield ratio(f"exact search, {self.label}, one query", ours, theirs, 1.15, "numpy `x @ q` + top-k", same)
         ours, theirs = fastest([lambda: self.search(many, "exact"), lambda: self.gallery @ many.T], 3)
         yield ratio(f"exact search, {self.label}, batch of {QUERIES}", ours, theirs, 1.3, "the GEMM alone", same)

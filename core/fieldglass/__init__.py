@@ -1,8 +1,8 @@
 """Fieldglass: find pictures in specialised collections with a picture, a sentence, a place, or several together.
 
-    import fieldglass
-    c = fieldglass.open("holiday.collection")
-    c.search(image="beach.jpg", text="a dog", k=10)
+import fieldglass
+c = fieldglass.open("holiday.collection")
+c.search(image="beach.jpg", text="a dog", k=10)
 """
 
 from __future__ import annotations

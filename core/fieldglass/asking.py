@@ -64,11 +64,7 @@ def ask(
         for like in _several(given):
             images.append(QueryImage(id=like, role=role))  # type: ignore[arg-type]
             shown.append(Picture(like, role, snapshot.thumbnail(_position(snapshot, like))))
-    words = tuple(
-        _worded(text, role)
-        for given, role in texts
-        for text in _several(given)
-    )
+    words = tuple(_worded(text, role) for given, role in texts for text in _several(given))
     excluded = _ids(exclude)
     if exclude_self:
         excluded |= _themselves(snapshot, pictures, likes)

@@ -1,8 +1,8 @@
 """A collection of pictures on disk: index into it, search it, change it.
 
-    c = fieldglass.open("holiday.collection")
-    for hit in c.search(image="beach.jpg", text="a dog", where="taken >= '2019-06-01'", k=10):
-        print(hit.rank, hit.id, hit.score)
+c = fieldglass.open("holiday.collection")
+for hit in c.search(image="beach.jpg", text="a dog", where="taken >= '2019-06-01'", k=10):
+    print(hit.rank, hit.id, hit.score)
 """
 
 from __future__ import annotations

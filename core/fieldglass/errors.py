@@ -16,6 +16,7 @@ FieldglassError
 │   └── FingerprintError                vectors of another encoder
 ├── WeightsError (ValueError)           a weight file that is wrong, hostile or damaged
 │   └── WeightsMissingError (FileNotFoundError)
+├── EndpointError (ConnectionError)     a language model that does not answer
 └── LoaderError (OSError)               a source that cannot be opened at all
 
 Each says what happened, where, and what to do next. One bad *item* is never an
@@ -27,6 +28,7 @@ from __future__ import annotations
 __all__ = [
     "CollectionError",
     "DamagedError",
+    "EndpointError",
     "FieldglassError",
     "FilterError",
     "FingerprintError",
@@ -115,6 +117,10 @@ class WeightsError(FieldglassError, ValueError):
 
 class WeightsMissingError(WeightsError, FileNotFoundError):
     """The weights are not on this machine."""
+
+
+class EndpointError(FieldglassError, ConnectionError):
+    """A language model that does not answer, or not as the protocol says."""
 
 
 class LoaderError(FieldglassError, OSError):

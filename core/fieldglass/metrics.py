@@ -1,7 +1,7 @@
 """Retrieval metrics by the definitions of the papers; each formula and its source is with its function.
 
-    ranks = hit_ranks(["d", "b", "a"], {"a", "b"})
-    average_precision(ranks, positives=2)
+ranks = hit_ranks(["d", "b", "a"], {"a", "b"})
+average_precision(ranks, positives=2)
 """
 
 from __future__ import annotations

@@ -80,9 +80,7 @@ class Registry:
 
     def _add(self, name: str, module: ModuleType, distribution: str, version: str) -> None:
         unknown = [
-            key
-            for key, value in vars(module).items()
-            if key not in _HOOKS and hasattr(value, "fieldglass_impl")
+            key for key, value in vars(module).items() if key not in _HOOKS and hasattr(value, "fieldglass_impl")
         ]
         if unknown:
             near = difflib.get_close_matches(unknown[0], _HOOKS, n=1)
@@ -139,9 +137,7 @@ class Registry:
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         broken = [plugin.name for plugin in self.plugins if plugin.broken]
         note = f" (Not loaded: {', '.join(broken)}; see `fieldglass doctor`.)" if broken else ""
-        raise UnknownNameError(
-            f"There is no {one} {name!r}.", hint=f"{hint}`fieldglass list {kind}` shows all.{note}"
-        )
+        raise UnknownNameError(f"There is no {one} {name!r}.", hint=f"{hint}`fieldglass list {kind}` shows all.{note}")
 
     def factory(self, kind: str, name: str) -> Callable[..., Any]:
         """The imported factory of an offer; MissingExtraError says what to install."""

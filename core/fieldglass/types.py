@@ -134,9 +134,7 @@ class QueryText:
     """A sentence of a query and the part it plays."""
 
     text: str
-    role: Literal[
-        "modification", "target", "domain", "attribute", "negative", "turn", "description"
-    ] = "modification"
+    role: Literal["modification", "target", "domain", "attribute", "negative", "turn", "description"] = "modification"
     weight: float = 1.0
 
 

@@ -105,8 +105,10 @@ def test_minilm_is_that_of_sentence_transformers():
     """The carrier's own recipe, read by the library that wrote it."""
     folder = str(carriers.locate("model.safetensors").parent)
     texts = ["a cat", "", "Überraschung 中文 émigré 🐕", "word " * 400, "tench, Tinca tinca: freshwater dace-like fish"]
-    theirs = require("sentence_transformers").SentenceTransformer(folder, device="cpu").encode(
-        texts, normalize_embeddings=True
+    theirs = (
+        require("sentence_transformers")
+        .SentenceTransformer(folder, device="cpu")
+        .encode(texts, normalize_embeddings=True)
     )
     assert np.abs(MiniLM()(texts) - theirs).max() < 1e-5
 
@@ -196,7 +198,6 @@ def test_a_missing_carrier_names_its_extra(package, monkeypatch):
     with pytest.raises(MissingExtraError, match=package) as error:
         Mini()
     assert 'pip install "fieldglass[mini]"' in error.value.hint
-
 
 
 def test_texts_weigh_more_than_with_a_clip():

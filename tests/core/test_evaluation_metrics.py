@@ -93,9 +93,7 @@ def test_micro_average_precision_is_that_of_scikit_learn_with_ties():
         assert abs(found.value() - sklearn.average_precision_score(right, scores)) < 1e-9
 
 
-@pytest.mark.parametrize(
-    ("relevant", "value"), [("bdxyz", 0.2), ("bduvxyz", 0.2), ("b", 0.5), ("", 0.0)]
-)
+@pytest.mark.parametrize(("relevant", "value"), [("bdxyz", 0.2), ("bduvxyz", 0.2), ("b", 0.5), ("", 0.0)])
 def test_average_precision_at_five(relevant, value):
     found = metrics.hit_ranks("abcde", set(relevant))
     assert metrics.average_precision(found, len(relevant), 5) == pytest.approx(value, abs=1e-9)

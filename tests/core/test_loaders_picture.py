@@ -167,10 +167,7 @@ def test_a_picture_is_reduced_to_twice_what_the_encoder_wants(kind):
 
 def test_no_byte_string_breaks_the_decoder():
     rng = np.random.default_rng(0)
-    sources = [
-        bad_images.encoded(bad_images.picture(), kind)
-        for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
-    ]
+    sources = [bad_images.encoded(bad_images.picture(), kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")]
     taken = refused = 0
     for _ in range(600):
         data = bytearray(sources[rng.integers(len(sources))])

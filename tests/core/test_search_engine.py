@@ -98,9 +98,7 @@ def test_a_filter_object_gives_a_bitmap(engine):
 def test_only_exclude_and_filter_go_together(engine):
     only = frozenset(f"i{row}" for row in range(50)) | {"unknown"}
     query = Query(only=only, exclude=frozenset({"i3", "i4"}), where="price >= 2")
-    assert positions(run(engine, ASKED, query=query)) == [
-        nearest(asked, [2, *range(5, 50)], 10) for asked in ASKED
-    ]
+    assert positions(run(engine, ASKED, query=query)) == [nearest(asked, [2, *range(5, 50)], 10) for asked in ASKED]
     query = Query(exclude=frozenset({"i3", "i4"}))
     assert positions(run(engine, ASKED, query=query)) == [
         nearest(asked, [row for row in range(300) if row not in (3, 4)], 10) for asked in ASKED

@@ -85,9 +85,7 @@ class CIRCO(Reader):
         known = ("shared_concept", "semantic_aspects", "target_img_id", "gt_img_ids")
         rows = self.files.rows(f"annotations/{self.split}.json", required=required, known=known)
         self.files.count(f"{self.split} queries", len(rows))
-        rows = self.files.kept(
-            rows, key=lambda row: row["id"], blank=lambda row: not text_of(row["relative_caption"])
-        )
+        rows = self.files.kept(rows, key=lambda row: row["id"], blank=lambda row: not text_of(row["relative_caption"]))
         return {
             str(row["id"]): _Truth(
                 str(row["id"]),

@@ -69,7 +69,7 @@ class GeneCIS(Reader):
             )
 
     def judge(self, pairs: Iterable[tuple[Query, Ranking]]) -> Mapping[str, Any]:
-        """"{task} R@k", and "R@1", the mean over the tasks."""
+        """ "{task} R@k", and "R@1", the mean over the tasks."""
         for case, ranking in self.judged(pairs, self._read[0]):
             marks = np.array([name == case.target for name in ranking.ids], dtype=np.bool_)
             ranks = ranks_from_scores(ranking.scores, marks)

@@ -33,9 +33,7 @@ class BenchmarkPictures:
     private = False
     queries = "files"
 
-    def __init__(
-        self, *, benchmark: str, settings: str = "{}", max_pixels: int = MAX_PIXELS, pixels: int = 0
-    ) -> None:
+    def __init__(self, *, benchmark: str, settings: str = "{}", max_pixels: int = MAX_PIXELS, pixels: int = 0) -> None:
         self.benchmark, self.max_pixels, self.pixels = benchmark, max_pixels, pixels
         try:
             self.settings = json.loads(settings)

@@ -32,9 +32,11 @@ class Pictures:
         clean = name.removeprefix("./")
         stem, suffix = os.path.splitext(clean)
         known = suffix.lower() in {each.lower() for each in SUFFIXES}
-        names = [clean, *(stem + each for each in SUFFIXES if each != suffix)] if known else [
-            clean + each for each in SUFFIXES
-        ]
+        names = (
+            [clean, *(stem + each for each in SUFFIXES if each != suffix)]
+            if known
+            else [clean + each for each in SUFFIXES]
+        )
         places = [f"{folder}/{each}".lstrip("/") for folder in self.folders for each in names]
         return next((place for place in places if self.there(place)), places[0])
 

@@ -35,7 +35,7 @@ class Check:
         return not self.missing and not self.notes
 
     def label(self) -> str:
-        """"" for the whole benchmark, else what was used of it."""
+        """ "" for the whole benchmark, else what was used of it."""
         parts = [f"{len(self.missing)} of {self.pictures} pictures missing"] if self.missing else []
         return "; ".join([*parts, *(note.rstrip(".") for note in self.notes)])
 

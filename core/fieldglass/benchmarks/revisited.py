@@ -59,7 +59,7 @@ class _Revisited(Reader):
             yield Query((QueryImage(item=item),), id=truth.id)
 
     def judge(self, pairs: Iterable[tuple[Query, Ranking]]) -> Mapping[str, Any]:
-        """"mAP E" ... "mP@10 H"."""
+        """ "mAP E" ... "mP@10 H"."""
         for truth, ranking in self.judged(pairs, self._ground[1]):
             for setting, (right, ignored) in SETTINGS.items():
                 positives = frozenset[str]().union(*(truth.labels[label] for label in right))

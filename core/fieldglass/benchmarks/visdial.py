@@ -67,7 +67,7 @@ class VisDial(Reader):
                 yield Query(texts=(QueryText(text, "description"),), id=f"{number}@{turn}")
 
     def judge(self, pairs: Iterable[tuple[Query, Ranking]]) -> Mapping[str, Any]:
-        """"Hits@10 round t" in percent, and BRI."""
+        """ "Hits@10 round t" in percent, and BRI."""
         found: dict[int, dict[int, int]] = {}
         for turn, ranking in self.judged(pairs, self._rounds):
             ranks = hit_ranks(ranking.ids, {turn.target})

@@ -237,7 +237,7 @@ def show_comparison(first: Path, second: Path, form: str) -> None:
 
 
 def _named(text: str) -> tuple[str, dict[str, str]]:
-    """"weicom:weight=0.3,x=1" -> the name and its options."""
+    """ "weicom:weight=0.3,x=1" -> the name and its options."""
     name, _, rest = text.partition(":")
     return name, parse(tuple(part for part in rest.split(",") if part))
 

@@ -212,9 +212,7 @@ class _Run:
             notes.append(f"{self._emptied} cells do not suit the type of their column; they are empty, and journalled.")
         if self.committed or gone:
             self._writer.merge()
-        return Report(
-            self.new, self.changed, self.unchanged, gone, self.problems, 0.0, self._interrupted, tuple(notes)
-        )
+        return Report(self.new, self.changed, self.unchanged, gone, self.problems, 0.0, self._interrupted, tuple(notes))
 
     def _first(self, found: Iterator[Item | Problem]) -> None:
         """Read a few items in this thread: models load once, and an encoder that takes nothing is an error."""

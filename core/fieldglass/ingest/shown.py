@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Shown"]
 
+
 @dataclass(frozen=True)
 class _Display(Sample):
     """A sample that is its own preview."""

@@ -117,9 +117,7 @@ class Files:
             yield Problem(name, "image-format", message, (name,))
 
 
-def read_pictures(
-    items: Sequence[Item], base: Path, *, pixels: int, max_pixels: int
-) -> Iterator[Sample | Problem]:
+def read_pictures(items: Sequence[Item], base: Path, *, pixels: int, max_pixels: int) -> Iterator[Sample | Problem]:
     """The picture at the first path of each item: a sample, or the problem with it."""
     for item in items:
         try:

@@ -180,9 +180,7 @@ def _transform(profile: bytes, mode: str) -> Any:
     from PIL import ImageCms
 
     try:
-        source = ImageCms.ImageCmsProfile(
-            ImageCms.createProfile("LAB") if profile == b"LAB" else BytesIO(profile)
-        )
+        source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB") if profile == b"LAB" else BytesIO(profile))
         if "srgb" in ImageCms.getProfileDescription(source).lower():
             return None
         target = "RGBA" if mode == "RGBA" else "RGB"

@@ -28,9 +28,7 @@ def needs_calibration(plan: Plan) -> bool:
     return not plan.single
 
 
-def calibrate(
-    plan: Plan, view: View, scopes: Sequence[Scope], over: str
-) -> tuple[Plan, list[str]]:
+def calibrate(plan: Plan, view: View, scopes: Sequence[Scope], over: str) -> tuple[Plan, list[str]]:
     """The plan with its statistics, and what to tell about them. `over` is "all" or "matches"."""
     notes: list[str] = []
     found: list[tuple[F64, F64]] = []

@@ -283,9 +283,7 @@ def _same_space(encoder: Encoder, fields: Sequence[Field]) -> None:
     )
 
 
-def _by_composer(
-    composer: str | Composer | None, queries: Sequence[Query]
-) -> list[tuple[str | Composer, list[int]]]:
+def _by_composer(composer: str | Composer | None, queries: Sequence[Query]) -> list[tuple[str | Composer, list[int]]]:
     """The places of the queries that each composer takes: one composer for all, or each query's default."""
     if composer is not None:
         return [(composer, list(range(len(queries))))]

@@ -96,9 +96,7 @@ class Executor:
         there = self._there(positions)
         return self._filled(query, values, there), there
 
-    def _scan_single(
-        self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int
-    ) -> None:
+    def _scan_single(self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int) -> None:
         slack = np.array([self._slack(query)[0] for query in queries])
         scratches = {field: Scratch() for field in self.rows}
         for low, high in windows(list(self.rows.values()), start, stop, len(queries)):
@@ -110,9 +108,7 @@ class Executor:
                 found = scores[hits, row]
                 tops[query].offer(low + hits, found, found + slack[row])
 
-    def _scan_fused(
-        self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int
-    ) -> None:
+    def _scan_fused(self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int) -> None:
         bounds = {query: Bounds(self.plan, query, self._slack(query)) for query in queries}
         count = len(queries) * len(self.plan.parts)
         scratches = {field: Scratch() for field in self.rows}
@@ -175,7 +171,6 @@ class Executor:
         return [
             ROUNDING * float(np.linalg.norm(part.vectors[query])) * self.norms[part.field] for part in self.plan.parts
         ]
-
 
 
 def _above(scores: F32, limits: F32) -> Iterator[tuple[int, I64]]:

@@ -137,4 +137,3 @@ class View:
             sample: Sample = found
             return sample
         raise LoaderError(f"The loader {source.loader!r} gave nothing for {id!r}.")
-

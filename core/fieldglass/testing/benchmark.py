@@ -18,9 +18,9 @@ __all__ = ["BenchmarkContract"]
 class BenchmarkContract:
     """Name the benchmark; its options point to its files::
 
-        class TestPatternCom(BenchmarkContract):
-            benchmark = "rs/patterncom"
-            options = {"root": FOLDER}
+    class TestPatternCom(BenchmarkContract):
+        benchmark = "rs/patterncom"
+        options = {"root": FOLDER}
     """
 
     benchmark: str

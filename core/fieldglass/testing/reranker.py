@@ -20,8 +20,8 @@ __all__ = ["RerankerContract"]
 class RerankerContract:
     """Name the reranker::
 
-        class TestReciprocal(RerankerContract):
-            reranker = "histology/reciprocal"
+    class TestReciprocal(RerankerContract):
+        reranker = "histology/reciprocal"
     """
 
     reranker: str

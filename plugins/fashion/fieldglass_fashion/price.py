@@ -13,7 +13,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}|KR|[€£$¥]")
 
 
 def price(text: str) -> tuple[Decimal, str] | None:
-    """"1.299,00 €" -> (Decimal("1299.00"), "EUR"); "" for no currency; None where it is no price.
+    """ "1.299,00 €" -> (Decimal("1299.00"), "EUR"); "" for no currency; None where it is no price.
 
     The last separator is decimal unless it stands before exactly three digits or occurs several times.
     """
