@@ -87,6 +87,17 @@ def fieldglass_loaders():  # type: ignore[no-untyped-def]
 
 
 @hookimpl
+def fieldglass_rerankers():  # type: ignore[no-untyped-def]
+    return [
+        Offer(
+            "superglobal",
+            "fieldglass.rerankers.superglobal:SuperGlobal",
+            "first hits by descriptors that their neighbours refine (arXiv 2308.06954)",
+        ),
+    ]
+
+
+@hookimpl
 def fieldglass_benchmarks():  # type: ignore[no-untyped-def]
     return [
         Offer("fashioniq", "fieldglass.benchmarks.fashioniq:FashionIQ", "FashionIQ: R@10, R@50 (arXiv 1905.12794)"),

@@ -208,10 +208,14 @@ class Index(Protocol):
 
 
 class Reranker(Protocol):
-    """Gives the first hits a better order."""
+    """Gives the first hits a better order. It may have `depth`, the number of hits it wants to see (100 without)."""
 
     def rerank(self, query: Query, probes: Probes, ranking: Ranking, gallery: GalleryView) -> Ranking:
-        """A permutation of the first M hits; the tail is untouched and keeps its order."""
+        """A permutation of the first M hits; the tail is untouched and keeps its order.
+
+        `probes` has one row. What could not be done (a picture that is gone, an endpoint that is down) keeps the
+        order it had and is said in the `notes` of the ranking.
+        """
         ...
 
 

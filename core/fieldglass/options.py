@@ -11,16 +11,16 @@ from typing import Any
 
 from fieldglass.errors import UsageError
 
-__all__ = ["coerce", "options_of", "parse"]
+__all__ = ["coerce", "completed", "options_of", "parse"]
 
 
-def parse(pairs: tuple[str, ...]) -> dict[str, str]:
-    """("a=1", "b=x") -> {"a": "1", "b": "x"}; UsageError without the equals sign."""
+def parse(pairs: tuple[str, ...], flag: str = "--set") -> dict[str, str]:
+    """("a=1", "b=x") -> {"a": "1", "b": "x"}; UsageError, which names the flag, without the equals sign."""
     found = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise UsageError(f"--set takes name=value, not {pair!r}.")
+            raise UsageError(f"{flag} takes name=value, not {pair!r}.")
         found[name.strip().replace("-", "_")] = value
     return found
 
@@ -30,6 +30,12 @@ def options_of(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     found = inspect.signature(factory).parameters
     return {name: parameter for name, parameter in found.items() if parameter.kind in kinds}
+
+
+def completed(factory: Callable[..., Any], owner: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options that a factory is called with: those given, typed as by `coerce`, and its defaults."""
+    defaults = {name: each.default for name, each in options_of(factory).items() if each.default is not each.empty}
+    return {**defaults, **coerce(factory, owner, options)}
 
 
 def coerce(factory: Callable[..., Any], owner: str, options: Mapping[str, Any]) -> dict[str, Any]:

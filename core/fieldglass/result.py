@@ -110,6 +110,7 @@ class SearchResult(Sequence[Hit]):
 
     `exact` is False where an index proposed the candidates. `matched` is the number of items that
     the filter left, None without one. `notes` say what the search did that one would not expect.
+    `reranker` names what gave the first hits their order and scores, "" where nothing did.
     """
 
     hits: tuple[Hit, ...]
@@ -121,6 +122,7 @@ class SearchResult(Sequence[Hit]):
     matched: int | None = None
     notes: tuple[str, ...] = ()
     asked: Asked = Asked()
+    reranker: str = ""
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -141,6 +143,7 @@ class SearchResult(Sequence[Hit]):
             "collection": self.collection,
             "encoder": self.encoder,
             "composer": self.composer,
+            "reranker": self.reranker or None,
             "exact": self.exact,
             "elapsed_ms": {name: round(spent, 3) for name, spent in self.elapsed_ms.items()},
             "matched": self.matched,

@@ -15,7 +15,7 @@ from fieldglass.result import Hit, SearchResult
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fieldglass.interfaces import Composer, Encoder
+    from fieldglass.interfaces import Composer, Encoder, Reranker
     from fieldglass.search import Engine, Explanation, Outcome
     from fieldglass.store import Field, Store
     from fieldglass.types import Query
@@ -120,7 +120,8 @@ class Searchable:
         options: Mapping[str, Any] | None = None,
         min_score: float | None = None,
         collapse: str | None = None,
-        rerank: str | None = None,
+        rerank: str | Reranker | None = None,
+        rerank_options: Mapping[str, Any] | None = None,
         calibrate: Literal["all", "matches"] = "all",
         index: str = "auto",
     ) -> list[SearchResult]:
@@ -135,6 +136,7 @@ class Searchable:
                 min_score=min_score,
                 collapse=collapse,
                 rerank=rerank,
+                rerank_options=rerank_options,
                 calibrate=calibrate,
                 index=index,
             )
@@ -164,7 +166,8 @@ class Searchable:
         options: Mapping[str, Any] | None = None,
         min_score: float | None = None,
         collapse: str | None = None,
-        rerank: str | None = None,
+        rerank: str | Reranker | None = None,
+        rerank_options: Mapping[str, Any] | None = None,
         calibrate: Literal["all", "matches"] = "all",
         index: str = "auto",
     ) -> SearchResult:
@@ -184,7 +187,7 @@ class Searchable:
         :param options: of the composer.
         :param min_score: hits below it are left out.
         :param collapse: a group column: its best item alone is a hit.
-        :param rerank: a reranker's name.
+        :param rerank: a reranker, or its name; `rerank_options` go with a name.
         :param calibrate: statistics over all items, or over those that match the filter.
         :param index: "exact" compares every item; or the kind of index that must be used.
         """
@@ -212,6 +215,7 @@ class Searchable:
             min_score=min_score,
             collapse=collapse,
             rerank=rerank,
+            rerank_options=rerank_options,
             calibrate=calibrate,
             index=index,
         )
@@ -225,11 +229,19 @@ class Searchable:
         composer: str | Composer | None = None,
         options: Mapping[str, Any] | None = None,
         calibrate: Literal["all", "matches"] = "all",
+        rerank: str | Reranker | None = None,
+        rerank_options: Mapping[str, Any] | None = None,
     ) -> Explanation:
-        """What each probe of a question (see `ask`) contributes to the score of one item."""
+        """What each probe of a question (see `ask`) gives to the score of one item, and where a reranker put it."""
         ((chosen, _),) = _by_kind([question], composer)
         return self.engine.explain(
-            question.query, id, composer=chosen, options=self._options(chosen, options), calibrate=calibrate
+            question.query,
+            id,
+            composer=chosen,
+            options=self._options(chosen, options),
+            calibrate=calibrate,
+            rerank=rerank,
+            rerank_options=rerank_options,
         )
 
     @property
@@ -269,6 +281,7 @@ class Searchable:
             matched=outcome.matched,
             notes=outcome.notes,
             asked=question.asked,
+            reranker=outcome.reranker,
         )
 
 

@@ -236,12 +236,16 @@ class Probes:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Hits of one query, best first: positions (m,) int64, scores (m,) float64, and ids where known."""
+    """Hits of one query, best first: positions (m,) int64, scores (m,) float64, and ids where known.
+
+    `notes` are sentences for people: what a reranker could not do, what it cost.
+    """
 
     positions: I64
     scores: F64
     exact: bool = True
     ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class GalleryView(Protocol):

@@ -40,7 +40,17 @@ def search(invoke):
 
 def test_json_has_the_agreed_shape(invoke):
     found = json.loads(invoke("search", "c.collection", "--text", "red", "-k", "2", "--format", "json").stdout)
-    assert {"collection", "encoder", "composer", "exact", "elapsed_ms", "hits", "notes", "matched"} == found.keys()
+    assert {
+        "collection",
+        "encoder",
+        "composer",
+        "exact",
+        "elapsed_ms",
+        "hits",
+        "notes",
+        "matched",
+        "reranker",
+    } == found.keys()
     assert (found["encoder"], found["composer"], found["exact"]) == ("tiny", "text", True)
     assert found["elapsed_ms"]["total"] > 0
     assert [set(hit) for hit in found["hits"]] == [{"rank", "id", "score", "source", "metadata"}] * 2

@@ -34,12 +34,16 @@ def eval_() -> None:
       fieldglass eval cirr --root data/cirr --encoder open_clip --encoder-set model=ViT-B-32 \\
           --encoder-set pretrained=openai --composer sum --out cirr-sum.json
       fieldglass eval matrix package-pictures --composer image --composer text --composer weicom
+      fieldglass eval roxford5k --root data/roxford5k --rerank superglobal --rerank-set beta=0.2
       fieldglass eval compare a.json b.json
     """
 
 
 _ROOT = click.option("--root", type=click.Path(path_type=Path), help="The folder of the official files.")
 _SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the benchmark.")
+
+_RERANK = click.option("--rerank", metavar="NAME", help="A reranker of the first hits.")
+_RERANK_SET = click.option("--rerank-set", "rerank_settings", multiple=True, metavar="NAME=VALUE", help="Its option.")
 
 
 @eval_.command("run", short_help="One encoder and one composer.")
@@ -50,7 +54,8 @@ _SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", he
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="A checkpoint for the encoder.")
 @click.option("--composer", metavar="NAME", help="How picture and text are joined; by what the queries hold.")
 @click.option("--composer-set", "composer_settings", multiple=True, metavar="NAME=VALUE", help="Its option.")
-@click.option("--rerank", metavar="NAME", help="A reranker of the first hits.")
+@_RERANK
+@_RERANK_SET
 @_SET
 @click.option("--collection", type=click.Path(path_type=Path), help="Vectors to use or to keep; else in the cache.")
 @click.option("--check", is_flag=True, help="Look for what is missing; encode nothing.")
@@ -84,6 +89,8 @@ def run(
 @_ROOT
 @click.option("--encoder", "encoders", multiple=True, default=["mini"], show_default=True, help="NAME or NAME:opt=x,..")
 @click.option("--composer", "composers", multiple=True, required=True, help="NAME or NAME:option=value,...")
+@_RERANK
+@_RERANK_SET
 @_SET
 @click.option("--metric", metavar="NAME", help="The one to plot; the first.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many queries.")

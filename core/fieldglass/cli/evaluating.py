@@ -11,7 +11,7 @@ import click
 from fieldglass.cli.output import echo_json, echo_table
 from fieldglass.cli.progress import Meter
 from fieldglass.errors import FieldglassError, UsageError
-from fieldglass.options import coerce, options_of, parse
+from fieldglass.options import coerce, completed, options_of, parse
 from fieldglass.registry import registry
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def evaluated(
     composer: str | None,
     composer_settings: tuple[str, ...],
     rerank: str | None,
+    rerank_settings: tuple[str, ...],
     collection: Path | None,
     limit: int | None,
     out: Path | None,
@@ -85,7 +86,17 @@ def evaluated(
     if composer_options and composer is None:
         raise UsageError("--composer-set goes with --composer NAME.")
     found, files = _run(
-        name, benchmark, options, encoder, encoder_options, composer, composer_options, rerank, collection, limit
+        name,
+        benchmark,
+        options,
+        encoder,
+        encoder_options,
+        composer,
+        composer_options,
+        rerank,
+        _rerank_options(rerank, rerank_settings),
+        collection,
+        limit,
     )
     from fieldglass.evaluation.results import write_json
 
@@ -108,6 +119,7 @@ def _run(
     composer: str | None,
     composer_options: Mapping[str, Any],
     rerank: str | None,
+    rerank_options: Mapping[str, Any],
     collection: Path | None,
     limit: int | None,
 ) -> tuple[dict[str, Any], Mapping[str, Any]]:
@@ -118,8 +130,6 @@ def _run(
 
     if composer is not None:  # a misspelt name is told before the gallery is encoded
         composer_options = coerce(registry().factory("composers", composer), composer, composer_options)
-    if rerank is not None:
-        registry().get("rerankers", rerank)
     path = collection or default_path(name, options, encoder, encoder_options)
     with Meter(1) as meter:
         ready = prepare(path, name, options, encoder, encoder_options, progress=meter.update, stop=meter.stop)
@@ -131,10 +141,19 @@ def _run(
                 composer=composer,
                 options=composer_options,
                 rerank=rerank,
+                rerank_options=rerank_options,
                 limit=limit,
                 progress=lambda done, total: meter.say(f"searching {done} of {total}"),
             )
-            found = result(benchmark, options, ready, outcome, composer_options=composer_options, rerank=rerank)
+            found = result(
+                benchmark,
+                options,
+                ready,
+                outcome,
+                composer_options=composer_options,
+                rerank=rerank,
+                rerank_options=rerank_options,
+            )
             found["collection"]["path"] = str(path)
             encoder_used = found["encoder"]["options"]
     rows = rows_for(benchmark.card, outcome.composer, encoder_used, str(getattr(benchmark, "split", "")))
@@ -143,6 +162,16 @@ def _run(
         for row in rows
     ]
     return found, outcome.files
+
+
+def _rerank_options(rerank: str | None, settings: tuple[str, ...]) -> dict[str, Any]:
+    """All options of a reranker; a misspelt name or option is told before the gallery is encoded."""
+    given = parse(settings, "--rerank-set")
+    if rerank is None:
+        if given:
+            raise UsageError("--rerank-set goes with --rerank NAME.")
+        return {}
+    return completed(registry().factory("rerankers", rerank), rerank, given)
 
 
 def show(found: Mapping[str, Any], form: str) -> None:
@@ -182,6 +211,8 @@ def run_matrix(
     root: Path | None,
     encoders: tuple[str, ...],
     composers: tuple[str, ...],
+    rerank: str | None,
+    rerank_settings: tuple[str, ...],
     settings: tuple[str, ...],
     metric: str | None,
     limit: int | None,
@@ -194,12 +225,23 @@ def run_matrix(
 
     cells: list[Cell] = []
     first: FieldglassError | None = None
+    rerank_options = _rerank_options(rerank, rerank_settings)
     for encoder, encoder_options in map(_named, encoders):
         for composer, composer_options in map(_named, composers):
             made, options = benchmark_of(benchmark, root, settings)
             try:
                 found, _ = _run(
-                    benchmark, made, options, encoder, encoder_options, composer, composer_options, None, None, limit
+                    benchmark,
+                    made,
+                    options,
+                    encoder,
+                    encoder_options,
+                    composer,
+                    composer_options,
+                    rerank,
+                    rerank_options,
+                    None,
+                    limit,
                 )
             except UsageError as error:
                 first = first or error

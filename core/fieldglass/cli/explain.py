@@ -27,6 +27,7 @@ def explain(collection: Path, id: str, form: str, **options: Any) -> None:
     Examples:
       fieldglass explain holiday.collection 2019/IMG_4711.jpg --text "a dog on a beach"
       fieldglass explain shop.collection dress/17.jpg --image red.jpg --text "longer" --format json
+      fieldglass explain shop.collection dress/17.jpg --image red.jpg --rerank superglobal
     """
     from dataclasses import asdict
 
@@ -39,6 +40,9 @@ def explain(collection: Path, id: str, form: str, **options: Any) -> None:
         return
     rank = "barred by the filter" if found.rank is None else f"rank {found.rank}"
     click.echo(f"{id}: {rank}, score {found.score:.4f}, composer {found.composer}")
+    if found.reranker:
+        given = "" if found.reranked_score is None else f", score {found.reranked_score:.4f}"
+        click.echo(f"re-ranked by {found.reranker}: rank {found.rank} -> {found.reranked}{given}")
     columns = ["label", "field", "score", "mean", "std", "z", "calibrated", "weight", "contribution"]
     rows = ([getattr(part, column) for column in columns] for part in found.parts)
     echo_table(["part", *columns[1:]], rows, right=" ".join(columns[2:]))

@@ -48,6 +48,8 @@ _OPTIONS = (
         show_default=True,
         help="Statistics over all items, or over those the filter leaves.",
     ),
+    click.option("--rerank", metavar="NAME", help="Reorder the first hits; `fieldglass list rerankers`."),
+    click.option("--rerank-set", "rerank_settings", multiple=True, metavar="NAME=VALUE", help="Its option."),
 )
 
 
@@ -66,6 +68,8 @@ def how(options: Mapping[str, Any]) -> dict[str, Any]:
         "composer": options["composer"],
         "options": parse(options["settings"]),
         "calibrate": options["calibrate"],
+        "rerank": options["rerank"],
+        "rerank_options": parse(options["rerank_settings"], "--rerank-set"),
     }
 
 

@@ -23,7 +23,6 @@ __all__ = ["search"]
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many hits.")
 @click.option("--min-score", type=float, help="Leave out hits below this score.")
 @click.option("--collapse", metavar="GROUP", help="The best item alone of each value of a group column.")
-@click.option("--rerank", metavar="NAME", help="Reorder the first hits.")
 @click.option("--index", default="auto", show_default=True, metavar="NAME", help="`exact` compares every item.")
 @click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; JSON lines or a page.")
 @click.option(
@@ -46,13 +45,14 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
       fieldglass search shop.collection --image red.jpg --text "a longer dress" --set text_weight=0.7
       fieldglass search shop.collection --text "boots" --not-text "leather" --format json
       curl -s https://example.org/cat.jpg | fieldglass search holiday.collection --image -
+      fieldglass search shop.collection --image red.jpg --rerank superglobal --rerank-set m=100
       fieldglass search shop.collection --queries queries.csv --out hits.jsonl
     """
     import fieldglass
 
     if show:
         form, out = "html", out or _page_file(collection)
-    asked = {name: options.pop(name) for name in ("k", "min_score", "collapse", "rerank", "index")}
+    asked = {name: options.pop(name) for name in ("k", "min_score", "collapse", "index")}
     with fieldglass.open(collection) as opened:
         if queries is not None:
             _write(_many(opened, queries, form, options, {**how(options), **asked}), out)

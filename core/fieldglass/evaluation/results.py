@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fieldglass import __version__
@@ -35,6 +36,7 @@ def result(
     *,
     composer_options: Mapping[str, Any],
     rerank: str | None,
+    rerank_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """JSON-able: metrics with 95 % intervals, values of each query, and the fingerprints of all that took part.
 
@@ -65,6 +67,7 @@ def result(
         "encoder": {"name": field.encoder, "options": dict(field.options), "fingerprint": field.fingerprint},
         "composer": {"name": outcome.composer, "options": {**defaults, **composer_options}},
         "rerank": rerank,
+        "rerank_options": dict(rerank_options),
         "collection": {"items": collection.store.snapshot().count, "dim": field.dim, "dtype": field.dtype},
         "queries": {"all": outcome.queries, "answered": outcome.answered, "left_out": outcome.left_out},
         "seconds": round(outcome.seconds, 3),

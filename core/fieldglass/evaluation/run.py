@@ -66,6 +66,7 @@ def evaluate(
     composer: str | None = None,
     options: Mapping[str, Any] | None = None,
     rerank: str | None = None,
+    rerank_options: Mapping[str, Any] | None = None,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
@@ -79,7 +80,7 @@ def evaluate(
     QueryError where nothing is left.
     """
     started = time.monotonic()
-    runner = _Runner(benchmark, collection, root, composer, dict(options or {}), rerank, progress)
+    runner = _Runner(benchmark, collection, root, composer, dict(options or {}), rerank, rerank_options, progress)
     found = dict(benchmark.judge(runner.rankings(limit)))
     metrics = {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
     files = {name: value for name, value in found.items() if name not in metrics}
@@ -115,10 +116,11 @@ class _Runner:
         composer: str | None,
         options: dict[str, Any],
         rerank: str | None,
+        rerank_options: Mapping[str, Any] | None,
         progress: Callable[[int, int], None] | None,
     ) -> None:
         self.collection, self.root, self.options, self.rerank = collection, root, options, rerank
-        self.progress = progress
+        self.rerank_options, self.progress = rerank_options, progress
         self.queries = list(benchmark.queries())
         self.composer = composer or _by_parts(self.queries)
         self.calibrate = str(getattr(benchmark, "calibrate", "all"))
@@ -155,11 +157,13 @@ class _Runner:
                 options=self.options,
                 k=self.depth,
                 rerank=self.rerank,
+                rerank_options=self.rerank_options,
                 calibrate=self.calibrate,
                 index="exact",
             )
             for (query, _), ranking in zip(asked, found, strict=True):
                 self.answered += 1
+                self.notes.update(dict.fromkeys(ranking.notes))
                 names = tuple(self.names[ranking.positions].tolist())
                 yield query, Ranking(ranking.positions, ranking.scores, ranking.exact, names)
             if self.progress is not None:

@@ -110,6 +110,7 @@ def _how(result: SearchResult, several: bool) -> str:
     if result.matched is not None:
         count += f" of {result.matched:,} that match the filter"
     parts = [count, f"composer {result.composer}", f"encoder {result.encoder}"]
+    parts += [f"re-ranked by {result.reranker}"] if result.reranker else []
     parts += [] if several else [PurePath(result.collection).name]
     parts += ["every item compared" if result.exact else "by an index"]
     parts += [] if several else [f"searched in {_time(_searching(result.elapsed_ms))}"]

@@ -13,11 +13,12 @@ from fieldglass.encoders import capabilities
 from fieldglass.errors import FingerprintError, QueryError, UsageError
 from fieldglass.registry import registry
 from fieldglass.search.calibrate import calibrate, needs_calibration
-from fieldglass.search.explain import Explanation, explanation
-from fieldglass.search.finish import collapsed, enough, lacking, reranked
+from fieldglass.search.explain import Explanation, explanation, moved
+from fieldglass.search.finish import collapsed, enough, lacking
 from fieldglass.search.indexed import Indexes
 from fieldglass.search.outcome import Outcome
 from fieldglass.search.plan import Plan
+from fieldglass.search.reranking import Reranking
 from fieldglass.search.route import Searcher
 from fieldglass.search.scope import Scopes
 from fieldglass.search.view import View
@@ -54,6 +55,7 @@ class Engine:
         min_score: float | None = None,
         collapse: str | None = None,
         rerank: str | Reranker | None = None,
+        rerank_options: Mapping[str, Any] | None = None,
         calibrate: str = "all",
         index: str = "auto",
     ) -> list[Outcome]:
@@ -62,7 +64,7 @@ class Engine:
         :param composer: a name, an object, or None: "image", "text" or "weicom" by what each query holds.
         :param min_score: hits below it are left out.
         :param collapse: a group of which only the best item is kept.
-        :param rerank: a reranker for the first hits.
+        :param rerank: a reranker for the first hits; `rerank_options` go with a name.
         :param calibrate: "all" (every live item of the field) or "matches" (those that pass the filter).
         :param index: "auto", "exact", or the kind of index that must be used.
         """
@@ -75,14 +77,14 @@ class Engine:
         view = self.view()
         if collapse is not None and collapse not in view.snapshot.columns:
             raise QueryError(f"There is no group {collapse!r} to collapse by.", hint=_groups(view.snapshot))
-        reranker = _reranker(rerank)
+        reranking = Reranking(rerank, rerank_options)
         found: dict[int, Outcome] = {}
         for asked, mine in _by_composer(composer, queries):
             name, maker = self._composer(asked, options or {})
             for start in range(0, len(mine), BATCH):
                 places = mine[start : start + BATCH]
                 job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
-                outcomes = job.run([queries[place] for place in places], k, min_score, collapse, reranker)
+                outcomes = job.run([queries[place] for place in places], k, min_score, collapse, reranking)
                 found.update(zip(places, outcomes, strict=True))
         return [found[place] for place in range(len(queries))]
 
@@ -94,15 +96,16 @@ class Engine:
         options: Mapping[str, Any] | None = None,
         k: int = 10,
         rerank: str | Reranker | None = None,
+        rerank_options: Mapping[str, Any] | None = None,
         calibrate: str = "all",
         index: str = "auto",
     ) -> Iterator[Ranking]:
         """The rankings of `search` by one composer, in order, and nothing else of the hits: no ids, no metadata."""
-        view, reranker = self.view(), _reranker(rerank)
+        view, reranking = self.view(), Reranking(rerank, rerank_options)
         name, maker = self._composer(composer, options or {})
         for start in range(0, len(queries), BATCH):
             job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
-            yield from job.rankings(queries[start : start + BATCH], k, reranker)
+            yield from job.rankings(queries[start : start + BATCH], k, reranking)
 
     def explain(
         self,
@@ -112,13 +115,20 @@ class Engine:
         composer: str | Composer | None = None,
         options: Mapping[str, Any] | None = None,
         calibrate: str = "all",
+        rerank: str | Reranker | None = None,
+        rerank_options: Mapping[str, Any] | None = None,
     ) -> Explanation:
-        """Why an item stands where it stands: its rank and what each probe gave to its score."""
+        """Why an item stands where it stands: its rank, what each probe gave to its score, where a reranker put it."""
+        reranking = Reranking(rerank, rerank_options)
         view = self.view()
         name, maker = self._composer(composer or _default(query), options or {})
         job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, "exact")
         searcher, scopes, notes = job.prepared([query])
-        return explanation(searcher, scopes[0], id, name, tuple(notes))
+        found = explanation(searcher, scopes[0], id, name, tuple(notes))
+        if not reranking or found.rank is None:
+            return found
+        (ranking,) = searcher.search(scopes, reranking.depth(1))
+        return moved(found, ranking, reranking.one(query, job.probes, ranking, view), reranking.name, view)
 
     def view(self) -> View:
         """The gallery as it is now; the same object until something is committed."""
@@ -198,11 +208,11 @@ class _Job:
         searcher = Searcher(self.view, plan, used)
         return searcher, found, [*notes, *used.notes, *lacking(self.view, plan)]
 
-    def rankings(self, queries: Sequence[Query], k: int, rerank: Reranker | None) -> list[Ranking]:
+    def rankings(self, queries: Sequence[Query], k: int, reranking: Reranking) -> list[Ranking]:
         """The k best of each query, re-ranked if asked."""
         searcher, scopes, _ = self.prepared(queries)
-        found = searcher.search(scopes, max(k, getattr(rerank, "depth", 100)) if rerank is not None and k else k)
-        return found if rerank is None else self._reranked(queries, found, k, rerank)
+        found = searcher.search(scopes, reranking.depth(k))
+        return reranking.all(queries, self.probes, found, k, self.view)
 
     def run(
         self,
@@ -210,19 +220,19 @@ class _Job:
         k: int,
         min_score: float | None,
         collapse: str | None,
-        rerank: Reranker | None,
+        reranking: Reranking,
     ) -> list[Outcome]:
         snapshot = self.view.snapshot
         searcher, scopes, notes = self.prepared(queries)
-        wanted = max(k, getattr(rerank, "depth", 100)) if rerank is not None and k else k
+        wanted = reranking.depth(k)
         if collapse is None:
             rankings = searcher.search(scopes, wanted)
         else:
             rankings = [collapsed(searcher, scopes[query], query, wanted, collapse) for query in range(len(queries))]
         self._tick("search")
         kept = [enough(ranking, min_score) for ranking in rankings]
-        if rerank is not None:
-            kept = self._reranked(queries, kept, k, rerank)
+        if reranking:
+            kept = reranking.all(queries, self.probes, kept, k, self.view)
             self._tick("rerank")
         every = np.concatenate([np.empty(0, dtype=np.int64), *(each.positions for each in kept)])
         ids, metadata = snapshot.ids(every), snapshot.metadata(every)
@@ -244,26 +254,11 @@ class _Job:
                     ranking.exact,
                     elapsed,
                     scope.matched,
-                    tuple(notes),
+                    (*notes, *ranking.notes),
+                    reranking.name,
                 )
             )
         return outcomes
-
-    def _reranked(
-        self, queries: Sequence[Query], rankings: Sequence[Ranking], k: int, rerank: Reranker
-    ) -> list[Ranking]:
-        found = [
-            reranked(rerank, query, self._probes_of(number), ranking, self.view)
-            for number, (query, ranking) in enumerate(zip(queries, rankings, strict=True))
-        ]
-        return [Ranking(each.positions[:k], each.scores[:k], each.exact) for each in found]
-
-    def _probes_of(self, query: int) -> Probes:
-        one = slice(query, query + 1)
-        probes = tuple(
-            Probe(each.field, each.vectors[one], each.weight, each.bias, each.label) for each in self.probes.probes
-        )
-        return Probes(probes, self.probes.fusion)
 
     def _tick(self, step: str) -> None:
         now = time.perf_counter()
@@ -308,13 +303,6 @@ def _sources(snapshot: Snapshot, ids: Sequence[str]) -> list[str]:
     first = next((name for name, each in snapshot.sources.items() if not each.prefix), "")
     others = [(each.prefix, name) for name, each in snapshot.sources.items() if each.prefix]
     return [next((name for prefix, name in others if id.startswith(prefix)), first) for id in ids]
-
-
-def _reranker(rerank: str | Reranker | None) -> Reranker | None:
-    if isinstance(rerank, str):
-        made: Reranker = registry().create("rerankers", rerank)
-        return made
-    return rerank
 
 
 def _groups(snapshot: Snapshot) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,9 @@ from fieldglass.errors import QueryError
 if TYPE_CHECKING:
     from fieldglass.search.route import Searcher
     from fieldglass.search.scope import Scope
+    from fieldglass.types import GalleryView, Ranking
 
-__all__ = ["Explanation", "Part", "explanation"]
+__all__ = ["Explanation", "Part", "explanation", "moved"]
 
 NEAR = 1e-4  # of the score: so near the item's own, float64 decides who is above
 
@@ -42,7 +43,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Rank (from 1) and score of one item for one query, part by part. `rank` is None where the filter bars it."""
+    """Rank (from 1) and score of one item for one query, part by part. `rank` is None where the filter bars it.
+
+    `rank` and `score` are those before a reranker; `reranked` is the rank after it, and `reranked_score` the score
+    that it gave, None where it did not see the item.
+    """
 
     id: str
     rank: int | None
@@ -51,6 +56,9 @@ class Explanation:
     fusion: str
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
+    reranker: str = ""
+    reranked: int | None = None
+    reranked_score: float | None = None
 
 
 def explanation(searcher: Searcher, scope: Scope, id: str, composer: str, notes: tuple[str, ...]) -> Explanation:
@@ -85,6 +93,17 @@ def explanation(searcher: Searcher, scope: Scope, id: str, composer: str, notes:
         )
     shown = rank if scope.allowed[position[0]] else None
     return Explanation(id, shown, score, composer, plan.fusion.name, tuple(parts), notes)
+
+
+def moved(found: Explanation, before: Ranking, after: Ranking, reranker: str, gallery: GalleryView) -> Explanation:
+    """The explanation with what a reranker did, from the hits it was given and the hits it gave."""
+    there = np.flatnonzero(after.positions == gallery.positions([found.id])[0])
+    notes = (*found.notes, *after.notes)
+    if not len(there):
+        seen = f"The reranker {reranker} saw the first {len(before.positions)} hits alone: this item keeps its place."
+        return replace(found, reranker=reranker, reranked=found.rank, notes=(*notes, seen))
+    score = float(after.scores[there[0]])
+    return replace(found, reranker=reranker, reranked=int(there[0]) + 1, reranked_score=score, notes=notes)
 
 
 def _rank(searcher: Searcher, scope: Scope, position: int) -> tuple[int, float]:

@@ -17,7 +17,7 @@ class Outcome:
 
     `exact` is False where an index or a sample stood in for the whole field. `matched` is the number
     of items that the filters left, None without any. `notes` are sentences for people: which rows the
-    calibration saw, which items lacked a field, which index was put aside.
+    calibration saw, which items lacked a field, which index was put aside. `reranker` is "" where none gave the order.
     """
 
     ranking: Ranking
@@ -28,3 +28,4 @@ class Outcome:
     elapsed_ms: dict[str, float]
     matched: int | None = None
     notes: tuple[str, ...] = ()
+    reranker: str = ""

@@ -1,0 +1,1 @@
+"""The built-in rerankers, one per file."""

@@ -1,0 +1,81 @@
+"""Another order for the first hits: which reranker, how deep it sees, and what it must not do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fieldglass.errors import PluginError, UsageError
+from fieldglass.registry import registry
+from fieldglass.types import Probe, Probes, Ranking
+
+if TYPE_CHECKING:
+    from fieldglass.interfaces import Reranker
+    from fieldglass.types import GalleryView, Query
+
+__all__ = ["Reranking"]
+
+
+class Reranking:
+    """A reranker under the name it was asked by; `given` is an object, a name with its options, or None."""
+
+    def __init__(self, given: str | Reranker | None, options: Mapping[str, Any] | None = None) -> None:
+        if options and not isinstance(given, str):
+            raise UsageError(
+                "Options of a reranker go with its name.", hint="Give --rerank NAME; `fieldglass list rerankers`."
+            )
+        self.by: Reranker | None
+        if isinstance(given, str):
+            self.by, self.name = registry().create("rerankers", given, options), given
+        else:
+            self.by, self.name = given, "" if given is None else type(given).__name__
+
+    def __bool__(self) -> bool:
+        return self.by is not None
+
+    def depth(self, k: int) -> int:
+        """How many hits to search for where k are wanted."""
+        return max(k, getattr(self.by, "depth", 100)) if self.by is not None and k else k
+
+    def all(
+        self, queries: Sequence[Query], probes: Probes, rankings: Sequence[Ranking], k: int, view: GalleryView
+    ) -> list[Ranking]:
+        """The rankings in their new order, cut to k; as they are without a reranker."""
+        if self.by is None:
+            return list(rankings)
+        found = []
+        for number, (query, ranking) in enumerate(zip(queries, rankings, strict=True)):
+            each = self.one(query, row_of(probes, number), ranking, view)
+            found.append(Ranking(each.positions[:k], each.scores[:k], each.exact, notes=each.notes))
+        return found
+
+    def one(self, query: Query, probes: Probes, ranking: Ranking, view: GalleryView) -> Ranking:
+        """One ranking in its new order. PluginError where hits or scores were lost, added or doubled."""
+        if self.by is None or not len(ranking.positions):
+            return ranking
+        named = Ranking(ranking.positions, ranking.scores, ranking.exact, tuple(view.ids(ranking.positions)))
+        found = self.by.rerank(query, probes, named, view)
+        if len(found.scores) != len(found.positions) or not np.array_equal(
+            np.sort(found.positions), np.sort(ranking.positions)
+        ):
+            raise PluginError(
+                f"The reranker {self.name} must return the {len(ranking.positions)} hits it was given, "
+                f"in another order; it returned {len(found.positions)} with {len(found.scores)} scores."
+            )
+        return Ranking(
+            np.asarray(found.positions, dtype=np.int64),
+            np.asarray(found.scores, dtype=np.float64),
+            found.exact,
+            notes=tuple(found.notes),
+        )
+
+
+def row_of(probes: Probes, query: int) -> Probes:
+    """The probes of one query among several."""
+    one = slice(query, query + 1)
+    return Probes(
+        tuple(Probe(each.field, each.vectors[one], each.weight, each.bias, each.label) for each in probes.probes),
+        probes.fusion,
+    )
