@@ -81,7 +81,9 @@ class Sample:
 
     `content` is (H, W, C) or (D, H, W, C) in its native dtype for "image", "volume" and
     "clip"; str for "text"; (latitude, longitude) float64 degrees for "place". `mask` has
-    `content.shape[:-1]`, True where valid. `spacing` is millimetres or metres per axis.
+    `content.shape[:-1]`, True where valid. `spacing` is millimetres or metres per axis. `measured`
+    holds metadata that only the decoded content tells (valid share, mean NDVI): columns like those of
+    `Item.metadata`, under names of their own.
     """
 
     kind: Literal["image", "volume", "clip", "text", "place"]
@@ -90,6 +92,7 @@ class Sample:
     units: str = "srgb8"
     mask: Bitmap | None = None
     spacing: tuple[float, ...] | None = None
+    measured: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True)

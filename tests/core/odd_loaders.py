@@ -17,7 +17,7 @@ from fieldglass.hooks import Offer, hookimpl
 
 @hookimpl
 def fieldglass_loaders():
-    names = ("Boom", "Short", "Changing", "Private", "BadScan", "Tiles", "Places", "BadPreview")
+    names = ("Boom", "Short", "Changing", "Private", "BadScan", "Tiles", "Places", "BadPreview", "Measured")
     return [Offer("odd/" + name.lower(), "odd_loaders:" + name, "a loader with a fault") for name in names]
 
 @hookimpl
@@ -134,6 +134,26 @@ class Places:
 
     def preview(self, sample):
         raise NotImplementedError
+
+
+class Measured(Files):
+    """Pictures with the mean of their pixels, and a place that its scan tells."""
+
+    place = "north"
+    shade = ()  # names of files whose shade the scan tells
+
+    def scan(self, root):
+        for found in super().scan(root):
+            told = {"place": self.place} | ({"shade": 7.0} if found.id in self.shade else {})
+            yield replace(found, metadata={**found.metadata, **told})
+
+    def read(self, items, root):
+        for item, answer in zip(items, super().read(items, root), strict=True):
+            if isinstance(answer, Problem):
+                yield answer
+            else:
+                told = {} if item.id in self.shade else {"shade": float(answer.content.mean())}
+                yield replace(answer, measured=told)
 
 
 class Counting(TinyEncoder):

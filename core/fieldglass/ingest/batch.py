@@ -67,6 +67,7 @@ class Copy:
 
     vectors: Mapping[str, NDArray[np.float32]]
     thumb: bytes
+    measured: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Ready:
     metadata: Mapping[str, Any]
     thumb: bytes
     vectors: Mapping[str, NDArray[np.float32]]
+    measured: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,8 @@ class Step:
                 continue
             copy = self._copies(content)
             if copy is not None and self._field in copy.vectors:
-                yield Ready(task, content, self._columns(task, warnings), copy.thumb, copy.vectors), None
+                columns = self._columns(task, warnings)
+                yield Ready(task, content, columns, copy.thumb, copy.vectors, copy.measured), None
                 continue
             to_read.append((task, content))
         if to_read:
@@ -224,7 +227,7 @@ class Step:
             raise
         except Exception as error:
             return self._failed(task, "encoder-error", self._encoder.name, error, stamp=""), None
-        return Ready(task, content, self._columns(task, warnings), thumb, {}), prepared
+        return Ready(task, content, self._columns(task, warnings), thumb, {}, sample.measured), prepared
 
     def _columns(self, task: Task, warnings: list[Failed]) -> dict[str, Any]:
         columns, broken = hook_columns(task.item, self._base)

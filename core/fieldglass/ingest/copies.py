@@ -51,7 +51,9 @@ class Copies:
             for name, field in snapshot.fields.items()
             if field.origin == "sample" and _present(snapshot, name, position)
         }
-        return Copy(vectors, snapshot.thumbnail(position) or b"")
+        (cells,) = snapshot.metadata([position])
+        measured = {name: cells.get(name) for name, column in snapshot.columns.items() if column.measured}
+        return Copy(vectors, snapshot.thumbnail(position) or b"", measured)
 
     def close(self) -> None:
         """Let go of the catalogue."""

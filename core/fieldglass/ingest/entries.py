@@ -16,7 +16,16 @@ def entry_of(ready: Ready, source: Source, *, hide: bool) -> Entry:
     item = replace(task.item, id=source.collection_id(task.item.id))
     if hide:
         item = replace(item, paths=())
-    return Entry(item, task.stamp, ready.content_hash, ready.metadata, task.metadata_hash, ready.thumb, ready.vectors)
+    return Entry(
+        item,
+        task.stamp,
+        ready.content_hash,
+        ready.metadata,
+        task.metadata_hash,
+        ready.thumb,
+        ready.vectors,
+        ready.measured,
+    )
 
 
 def fault_of(failed: Failed, source: Source) -> Fault:

@@ -59,4 +59,6 @@ class Shown:
         return sample.kind != "image" or sample.units in self._taken or "srgb8" not in self._taken
 
     def _show(self, sample: Sample) -> Sample:
-        return _Display("image", self._loader.preview(sample), mask=sample.mask, spacing=sample.spacing)
+        return _Display(
+            "image", self._loader.preview(sample), mask=sample.mask, spacing=sample.spacing, measured=sample.measured
+        )

@@ -44,12 +44,15 @@ class Rows:
     metadata_hashes: list[str]
     metadata: dict[str, Sequence[Any]] = field(default_factory=dict)
     groups: dict[str, Sequence[str | None]] = field(default_factory=dict)
+    measured: frozenset[str] = frozenset()  # names among those of `metadata`
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Rows:
         """The rows of entries."""
         groups = _names(entry.item.groups for entry in entries)
+        measured = _names(entry.measured for entry in entries)
         metadata = [name for name in _names(entry.metadata for entry in entries) if name not in groups]
+        metadata += [name for name in measured if name not in (*groups, *metadata)]
         return cls(
             [entry.item.id for entry in entries],
             [entry.item.paths for entry in entries],
@@ -57,8 +60,9 @@ class Rows:
             [entry.stamp for entry in entries],
             [entry.content_hash for entry in entries],
             [entry.metadata_hash for entry in entries],
-            {name: [entry.metadata.get(name) for entry in entries] for name in metadata},
+            {name: [entry.measured.get(name, entry.metadata.get(name)) for entry in entries] for name in metadata},
             {name: [entry.item.groups.get(name, entry.metadata.get(name)) for entry in entries] for name in groups},
+            frozenset(measured) - set(groups),
         )
 
 
@@ -166,6 +170,7 @@ def _cells(columns: Columns, rows: Rows) -> tuple[dict[str, list[Any]], list[Fau
             if name in columns.names():
                 cells[name] = converted
             faults += conflict_faults(name, {rows.ids[row]: raw for row, raw in conflicts.items()})
+    columns.mark_measured(rows.measured)
     return cells, faults
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -22,12 +22,16 @@ __all__ = ["Columns", "from_stored", "read_columns"]
 LIMIT = 500  # SQLite allows 2000; each has an index
 _SQL_TYPES = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "text": "TEXT", "date": "TEXT"}
 _INT64 = 1 << 63
+_ANNOTATED, _MEASURED = 1, 2  # values of column.annotated
 
 
 def read_columns(connection: sqlite3.Connection) -> dict[str, tuple[int, Column]]:
     """Name -> (key, column), in the order they were met."""
     rows = connection.execute("SELECT key, name, type, grouped, sql, annotated FROM column ORDER BY key")
-    return {name: (key, Column(name, type, bool(group), sql, bool(own))) for key, name, type, group, sql, own in rows}
+    return {
+        name: (key, Column(name, type, bool(group), sql, own == _ANNOTATED, own == _MEASURED))
+        for key, name, type, group, sql, own in rows
+    }
 
 
 def from_stored(type: str, value: Any) -> Any:
@@ -53,9 +57,23 @@ class Columns:
         """The names of the columns, in order; only those that are (not) annotated if asked."""
         return [name for name, (_, each) in self._columns.items() if annotated in (None, each.annotated)]
 
+    def measured(self, name: str) -> bool:
+        """Whether a column that exists is one of `Sample.measured`."""
+        return self._columns[name][1].measured
+
+    def mark_measured(self, names: Iterable[str]) -> None:
+        """Let these columns, where they are not annotated, stay when only an item's metadata is read again."""
+        for name in names:
+            key, column = self._columns.get(name, (0, None))
+            if column is not None and not (column.annotated or column.measured):
+                self._connection.execute("UPDATE column SET annotated = ? WHERE key = ?", (_MEASURED, key))
+                self._columns[name] = key, replace(column, measured=True)
+
     def define(self, column: Column) -> None:
         """Make a column as another collection has it."""
         self._add(column.name, column.type, column.group, column.annotated)
+        if column.measured:
+            self.mark_measured([column.name])
 
     def convert(
         self, name: str, values: Sequence[Any], *, group: bool = False, annotated: bool = False
@@ -130,9 +148,10 @@ class Columns:
         key = 1 + max((key for key, _ in self._columns.values()), default=0)
         self._connection.execute(f"ALTER TABLE item ADD COLUMN c{key} {_SQL_TYPES[column.type]}")
         self._connection.execute(f"CREATE INDEX item_c{key} ON item (c{key}) WHERE c{key} IS NOT NULL")
+        own = _MEASURED if column.measured else _ANNOTATED if column.annotated else 0
         self._connection.execute(
             "INSERT INTO column VALUES (?, ?, ?, ?, ?, ?)",
-            (key, column.name, column.type, column.group, column.sql, column.annotated),
+            (key, column.name, column.type, column.group, column.sql, own),
         )
         self._columns[column.name] = key, column
         self._changed = True

@@ -18,7 +18,10 @@ _CHUNK = 1000
 
 
 def touch(connection: sqlite3.Connection, source: Source, rows: Sequence[Touched]) -> Committed:
-    """Inside a transaction: give items a new stamp, and their loader's metadata as a whole. Annotations stay."""
+    """Inside a transaction: give items a new stamp, and their loader's metadata as a whole.
+
+    Annotations stay, and what was measured where the metadata says nothing of it.
+    """
     columns = Columns(connection)
     names = list(dict.fromkeys([*columns.names(annotated=False), *(name for row in rows for name in row[1])]))
     cells: dict[str, list[Any]] = {}
@@ -28,7 +31,7 @@ def touch(connection: sqlite3.Connection, source: Source, rows: Sequence[Touched
         if name in columns.names():
             cells[name] = converted
         faults += conflict_faults(name, {rows[row][0]: raw for row, raw in conflicts.items()})
-    setting = "".join(f", c{columns.key(name)} = ?" for name in cells)
+    setting = "".join(f", c{columns.key(name)} = {_new(columns, name)}" for name in cells)
     changed = connection.executemany(
         f"UPDATE item SET stamp = ?, metadata_hash = ?{setting} WHERE id = ? AND source = {source.key}",
         (
@@ -70,6 +73,10 @@ def annotate(
                 record(connection, sources[owners[id]], conflict_faults(name, {id: raw}))
     columns.finish()
     return Committed(changed=found, emptied=emptied)
+
+
+def _new(columns: Columns, name: str) -> str:
+    return f"COALESCE(?, c{columns.key(name)})" if columns.measured(name) else "?"
 
 
 def _chunks(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:

@@ -150,6 +150,7 @@ def _packed(entry: Entry) -> dict[str, Any]:
         "locator": dict(entry.item.locator),
         "groups": dict(entry.item.groups),
         "metadata": {name: _cell(value) for name, value in entry.metadata.items()},
+        "measured": {name: _cell(value) for name, value in entry.measured.items()},
         "stamp": entry.stamp,
         "content_hash": entry.content_hash,
         "metadata_hash": entry.metadata_hash,
@@ -159,7 +160,8 @@ def _packed(entry: Entry) -> dict[str, Any]:
 def _unpacked(row: Mapping[str, Any]) -> Entry:
     metadata = {name: _value(cell) for name, cell in row["metadata"].items()}
     item = Item(row["id"], tuple(row["paths"]), row["locator"], metadata, row["groups"])
-    return Entry(item, row["stamp"], row["content_hash"], metadata, row["metadata_hash"])
+    measured = {name: _value(cell) for name, cell in row.get("measured", {}).items()}
+    return Entry(item, row["stamp"], row["content_hash"], metadata, row["metadata_hash"], measured=measured)
 
 
 def _cell(value: Any) -> Any:

@@ -65,13 +65,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Column:
-    """A metadata column: type "int", "float", "bool", "text" or "date"; `sql` is its name in a filter."""
+    """A metadata column: type "int", "float", "bool", "text" or "date"; `sql` is its name in a filter.
+
+    An `annotated` one stays when its item is read again; a `measured` one when only the metadata is.
+    """
 
     name: str
     type: str
     group: bool = False
     sql: str = ""
     annotated: bool = False
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ class Known:
 class Entry:
     """One item ready to be committed. `item.id` is the collection's id (`Source.collection_id`).
 
-    `metadata` replaces `item.metadata` (loader and hooks together). `thumb` is WebP, or b"".
+    `metadata` replaces `item.metadata` (loader and hooks together); `measured` is `Sample.measured`. `thumb` is
+    WebP, or b"".
     `vectors` maps a field to (rows, dim) float32, or None where the item lacks it.
     """
 
@@ -103,6 +108,7 @@ class Entry:
     metadata_hash: str = ""
     thumb: bytes = b""
     vectors: Mapping[str, NDArray[np.float32] | None] = field(default_factory=lambda: _EMPTY)
+    measured: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True)

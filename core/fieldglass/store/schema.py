@@ -2,7 +2,8 @@
 
 The rowid of `item` is the position; it holds live items only, and `dead` holds every other position
 below `state.size`. Metadata columns c1, c2 ... are added to `item` as they are met, each with an
-index of its own; the view `items` gives them their names and is all that a filter may read.
+index of its own; `column.annotated` is 1 for those of `annotate`, 2 for what loaders measured, else 0.
+The view `items` gives them their names and is all that a filter may read.
 """
 
 from __future__ import annotations

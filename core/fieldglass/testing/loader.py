@@ -193,6 +193,8 @@ def _check_sample(sample: Sample) -> None:
         lat, lon = sample.content
         assert abs(lat) <= 90 and abs(lon) <= 180, f"{sample.content} is no place"
         return
+    for name, value in sample.measured.items():
+        assert value is None or isinstance(value, (str, int, float, bool, date)), f"measured {name}={value!r}"
     content = np.asarray(sample.content)
     assert content.ndim == (3 if sample.kind == "image" else 4), f"{sample.kind} of shape {content.shape}"
     assert content.size, f"nothing in {content.shape}"
