@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from fieldglass.composers.freedom import FreeDom, common_words
+from fieldglass.composers.freedom import FreeDom, common
+from fieldglass.composers.near_words import nearest_words
 from fieldglass.composers.vocabulary import load_words, word_vectors
 from fieldglass.errors import QueryError, UsageError
 from fieldglass.search import Engine
@@ -60,8 +61,20 @@ def test_the_golden_values(engine, words):
 def test_the_golden_words():
     vectors = np.stack([TEXTS[word] for word in WORDS]).astype(np.float32)
     for proxy, three in zip(GALLERY[[2, 4, 5]], ([4, 7, 1], [6, 3, 9], [7, 4, 2]), strict=True):
-        assert [word for word, _ in common_words(proxy[None].astype(np.float32), vectors, 3, 3)] == three
-    assert common_words(GALLERY[[2, 4, 5]].astype(np.float32), vectors, 3, 3) == [(4, 1.0), (7, 1.0), (1, 0.5)]
+        assert nearest_words(proxy[None].astype(np.float32), vectors, 3).tolist() == [three]
+    listed = nearest_words(GALLERY[[2, 4, 5]].astype(np.float32), vectors, 3)
+    assert common(listed, 3) == [(4, 1.0), (7, 1.0), (1, 0.5)]
+
+
+def test_the_nearest_words_are_those_of_a_sort_whoever_else_asks():
+    random = np.random.default_rng(0)
+    words, rows = (random.normal(size=(count, 24)).astype(np.float32) for count in (1000, 150))
+    words[500] = words[3]  # of equals the first
+    found = nearest_words(rows, words, 7)
+    exact = rows.astype(np.float64) @ words.T.astype(np.float64)
+    assert np.array_equal(found, np.argsort(-exact, axis=1, kind="stable")[:, :7])
+    assert all(np.array_equal(nearest_words(rows[n : n + 1], words, 7)[0], found[n]) for n in range(len(rows)))
+    assert nearest_words(rows, words[:5], 7).shape == (150, 5)
 
 
 def test_a_picture_from_elsewhere_is_its_own_proxy_and_an_item_is_not_twice(engine, words):

@@ -46,9 +46,11 @@ class AlphaQe:
         """n queries -> one probe with n rows; searches the gallery once."""
         asked = unit(one_vector(self.base.compose(queries, encoder, gallery), "alpha-qe"))
         rankings = gallery.neighbours(self.field, asked, self.n)
+        near = as_query(encoder, gallery.vectors(self.field, np.concatenate([each.positions for each in rankings])))
         moved = asked.astype(np.float64)
+        stop = 0
         for row, ranking in enumerate(rankings):
-            near = as_query(encoder, gallery.vectors(self.field, ranking.positions)).astype(np.float64)
-            moved[row] += np.maximum(ranking.scores, 0.0) ** self.alpha @ near
+            start, stop = stop, stop + len(ranking.positions)
+            moved[row] += np.maximum(ranking.scores, 0.0) ** self.alpha @ near[start:stop].astype(np.float64)
         found = unit(moved.astype(np.float32))
         return Probes((Probe(self.field, found, label="expanded"),), Fusion("alpha-qe", "linear"))

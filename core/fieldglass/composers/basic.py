@@ -76,12 +76,16 @@ class Basic:
         if not self.expand:
             return found
         rankings = gallery.neighbours(self.field, found.astype(np.float32), NEAR)
+        near = as_text(encoder, gallery.vectors(self.field, np.concatenate([each.positions for each in rankings])))
+        moved = np.empty_like(found)
+        stop = 0
         for row, ranking in enumerate(rankings):
-            near = as_text(encoder, gallery.vectors(self.field, ranking.positions)).astype(np.float64) - mean
-            every = np.concatenate([near, centred[row : row + 1]])
+            start, stop = stop, stop + len(ranking.positions)
             weights = np.exp(TEMPERATURE * np.append(ranking.scores - found[row] @ mean, 1.0))
-            found[row] = space.project((weights / weights.sum()) @ every)
-        return found
+            weights /= weights.sum()
+            moved[row] = weights[:-1].astype(np.float32) @ near[start:stop] - weights[:-1].sum() * mean
+            moved[row] += weights[-1] * centred[row]
+        return space.project(moved)
 
     def _texts(self, queries: Sequence[Query], encoder: Encoder) -> F32:
         step = max(len(self.subjects) // self.contexts, 1) if self.contexts else 1

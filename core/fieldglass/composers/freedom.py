@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fieldglass.composers.near_words import nearest_words, words_of_items
 from fieldglass.composers.vectors import picture_vectors, unit
 from fieldglass.composers.vocabulary import load_words, word_vectors
 from fieldglass.composers.wording import asked, weighted_rows, without_refused
@@ -17,9 +18,9 @@ from fieldglass.types import Fusion, Probe, Probes
 
 if TYPE_CHECKING:
     from fieldglass.interfaces import Encoder
-    from fieldglass.types import F32, GalleryView, Query, Ranking
+    from fieldglass.types import F32, I64, Bitmap, GalleryView, Query, Ranking
 
-__all__ = ["FreeDom", "common_words"]
+__all__ = ["FreeDom", "common"]
 
 SAME = 0.98  # a neighbour this near is the query itself
 
@@ -57,39 +58,48 @@ class FreeDom:
         said = [asked(query, "freedom") for query in queries]
         pictures = unit(picture_vectors(queries, encoder, gallery, self.field, name="freedom"))
         described = picture_vectors(queries, encoder, gallery, self.field, name="freedom", form=as_text)
-        vectors = word_vectors(self.words, encoder)
         rankings = gallery.neighbours(self.field, pictures, self.proxies)
         parts = []
-        for row, ranking in enumerate(rankings):
-            proxies = self._proxies(pictures[row], described[row], ranking, encoder, gallery)
-            found = common_words(proxies, vectors, self.n, self.kept)
+        for own, listed in zip(said, self._words(pictures, described, rankings, encoder, gallery), strict=True):
+            found = common(listed, self.kept)
             parts.append(
-                [(f"{self.words[word]} {text}", weight * share) for text, share in said[row] for word, weight in found]
+                [(f"{self.words[word]} {text}", weight * share) for text, share in own for word, weight in found]
             )
         composed = without_refused(weighted_rows(parts, encoder), queries, encoder)
         return Probes((Probe(self.field, composed, label="words in the domain"),), Fusion("freedom", "linear"))
 
-    def _proxies(self, picture: F32, described: F32, ranking: Ranking, encoder: Encoder, gallery: GalleryView) -> F32:
-        rows = gallery.vectors(self.field, ranking.positions)
-        near = as_text(encoder, rows)
-        own = self.own_proxy
-        if own is None:
-            own = len(rows) == 0 or float((as_query(encoder, rows[:1]) @ picture)[0]) < SAME
-        if not own:
-            return near
-        return np.concatenate([described[None], near])[: self.proxies]
+    def _words(
+        self, pictures: F32, described: F32, rankings: Sequence[Ranking], encoder: Encoder, gallery: GalleryView
+    ) -> Iterator[I64]:
+        """Per query (proxies, n) places of words: proxies in their order, their words nearest first."""
+        vectors = word_vectors(self.words, encoder)
+        every = np.concatenate([ranking.positions for ranking in rankings])
+        of_items = words_of_items(every, self.field, self.words, vectors, self.n, encoder, gallery)
+        own = self._own(pictures, rankings, encoder, gallery)
+        of_queries = np.empty((len(rankings), of_items.shape[1]), dtype=np.int64)
+        of_queries[own] = nearest_words(described[own], vectors, self.n)
+        stop = 0
+        for row, ranking in enumerate(rankings):
+            start, stop = stop, stop + len(ranking.positions)
+            near = of_items[start:stop]
+            yield np.concatenate([of_queries[row][None], near])[: self.proxies] if own[row] else near
+
+    def _own(self, pictures: F32, rankings: Sequence[Ranking], encoder: Encoder, gallery: GalleryView) -> Bitmap:
+        """(n,) whether each query is a proxy itself: as `own_proxy` says, else where no neighbour is the same."""
+        alone = np.array([len(ranking.positions) == 0 for ranking in rankings], dtype=np.bool_)
+        if self.own_proxy is not None:
+            return np.full(len(rankings), self.own_proxy) | alone
+        found = alone.copy()
+        first = np.array([ranking.positions[0] for ranking in rankings if len(ranking.positions)], dtype=np.int64)
+        near = as_query(encoder, gallery.vectors(self.field, first))
+        found[~alone] = np.einsum("nd,nd->n", near, pictures[~alone]) < SAME
+        return found
 
 
-def common_words(proxies: F32, words: F32, n: int, kept: int) -> list[tuple[int, float]]:
-    """Proxies (p, d) and words (w, d) -> the words most often among the n nearest of a proxy, with count / highest.
+def common(listed: I64, kept: int) -> list[tuple[int, float]]:
+    """Words (p, n) of each proxy, nearest first -> those met most often, each with its count / highest.
 
-    Words of equal count stay in the order in which they are first met: proxies in theirs, words by similarity.
+    Words of equal count stay in the order in which they are first met.
     """
-    n = min(n, len(words))
-    scores = proxies @ words.T
-    best = np.argpartition(-scores, n - 1, axis=1)[:, :n] if n < len(words) else np.tile(np.arange(n), (len(scores), 1))
-    counts: Counter[int] = Counter()
-    for row, near in zip(scores, best, strict=True):
-        counts.update(near[np.lexsort((near, -row[near]))].tolist())
-    found = counts.most_common(kept)
+    found = Counter(listed.ravel().tolist()).most_common(kept)
     return [(word, count / found[0][1]) for word, count in found]

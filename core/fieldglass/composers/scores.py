@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from fieldglass.types import F64, ProbeScores
+    from fieldglass.types import F64, I64, ProbeScores
 
 __all__ = ["clamped_product", "percentile", "plain_product", "rank", "weighted_percentiles", "weighted_z"]
 
@@ -46,12 +46,21 @@ def weighted_percentiles(scores: tuple[ProbeScores, ...]) -> F64:
 
 def percentile(values: F64) -> F64:
     """(m,) -> (rank - 1/2) / m, 0 to 1, best highest; equal values share the mean of their ranks."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    below = np.cumsum(counts) - counts
-    return np.asarray((below + counts / 2)[inverse] / max(len(values), 1), dtype=np.float64)
+    below, equal = _places(values)
+    return np.asarray((below + equal / 2) / max(len(values), 1), dtype=np.float64)
 
 
 def rank(values: F64) -> F64:
     """(m,) -> rank from 1, best first; equal values share the best of their ranks."""
-    _, inverse, counts = np.unique(-values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - counts + 1)[inverse], dtype=np.float64)
+    return np.asarray(_places(-values)[0] + 1, dtype=np.float64)
+
+
+def _places(values: F64) -> tuple[I64, I64]:
+    """(m,) -> how many values are below each, and how many are equal to it (itself included)."""
+    order = np.argsort(values)
+    ascending = values[order]
+    starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]])) if len(values) else order
+    counts = np.diff(np.append(starts, len(values)))
+    below, equal = np.empty_like(order), np.empty_like(order)
+    below[order], equal[order] = np.repeat(starts, counts), np.repeat(counts, counts)
+    return below, equal

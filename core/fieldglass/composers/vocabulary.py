@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -23,6 +24,8 @@ __all__ = ["load_words", "text_rows", "word_vectors"]
 
 BUNDLED = ("nouns", "subjects", "styles")
 BATCH = 512
+
+_KNOWN: WeakKeyDictionary[Encoder, dict[tuple[str, tuple[str, ...]], F32]] = WeakKeyDictionary()
 
 
 def load_words(source: str) -> tuple[str, ...]:
@@ -48,7 +51,14 @@ def load_words(source: str) -> tuple[str, ...]:
 
 
 def word_vectors(words: Sequence[str], encoder: Encoder) -> F32:
-    """(n,) words as they are, without a template -> unit rows (n, d) float32, kept in the user's cache."""
+    """(n,) words as they are, with no template -> unit rows (n, d) float32, kept in memory and in the user's cache."""
+    known = _KNOWN.setdefault(encoder, {})
+    if (encoder.fingerprint, tuple(words)) not in known:
+        known[encoder.fingerprint, tuple(words)] = _kept(words, encoder)
+    return known[encoder.fingerprint, tuple(words)]
+
+
+def _kept(words: Sequence[str], encoder: Encoder) -> F32:
     key = "\n".join((encoder.name, encoder.fingerprint, *words))
     kept = cache_dir() / "words" / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"
     try:

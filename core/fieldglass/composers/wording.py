@@ -51,16 +51,14 @@ def joined(said: Sequence[Said]) -> list[Said]:
 
 def weighted_rows(parts: Sequence[Sequence[Said]], encoder: Encoder) -> F32:
     """Per query the weighted sentences -> (n, d): their own unit vector, or the weighted sum of several."""
-    texts = list(dict.fromkeys(text for part in parts for text, _ in part))
-    known = dict(zip(texts, text_rows(texts, encoder), strict=True))
-    return np.stack(
-        [
-            known[part[0][0]]
-            if len(part) == 1 and part[0][1] == 1
-            else np.sum([weight * known[text].astype(np.float64) for text, weight in part], axis=0).astype(np.float32)
-            for part in parts
-        ]
-    )
+    places = {text: place for place, text in enumerate(dict.fromkeys(text for part in parts for text, _ in part))}
+    known = text_rows(list(places), encoder)
+    found = np.empty((len(parts), known.shape[1]), dtype=np.float32)
+    for row, part in enumerate(parts):
+        mine = known[[places[text] for text, _ in part]]
+        single = len(part) == 1 and part[0][1] == 1  # its own vector, never rounded
+        found[row] = mine[0] if single else np.array([weight for _, weight in part]) @ mine.astype(np.float64)
+    return found
 
 
 def without_refused(vectors: F32, queries: Sequence[Query], encoder: Encoder) -> F32:

@@ -23,6 +23,8 @@ __all__ = ["Executor"]
 
 ROUNDING = 2.0**-19  # of |q| |x|: above what float32 sums of a few thousand products lose
 CHUNK = 2048
+TOGETHER = 8  # queries that share a scan where each must see every score, unless those are more than HELD
+HELD = 1 << 25
 
 
 class Executor:
@@ -34,6 +36,7 @@ class Executor:
         self.rows = {field: view.rows(field) for field in plan.fields}
         self.present = {field: None if view.complete(field) else view.present(field) for field in plan.fields}
         self.norms = {field: view.norm(field) for field in plan.fields}
+        self.together = max(1, min(TOGETHER, HELD // max(1, self.size * len(plan.parts))))
 
     def scan(self, tops: dict[int, Top], scopes: Scoped, start: int, stop: int) -> None:
         """Offers every row of [start, stop) to the tops."""
@@ -80,21 +83,25 @@ class Executor:
         ]
         return self._filled(query, values, there), there
 
-    def every(self, query: int, positions: I64) -> tuple[list[F64], list[Bitmap]]:
-        """As `parts`, over many rows by a scan: float32 products, no float64 copy of the field."""
-        wanted = np.zeros(self.size, dtype=np.bool_)
-        wanted[positions] = True
-        whole: list[list[F64]] = [[] for _ in self.plan.parts]
+    def every(self, queries: Sequence[int], positions: I64) -> list[tuple[list[F64], list[Bitmap]]]:
+        """As `parts` for each query, over many rows by one scan: float32 products, no copy of the field.
+
+        Give `together` queries at most. Products are made for so many whatever their number, so that an answer
+        does not depend on who else asks.
+        """
+        padded = [*queries, *[queries[0]] * (self.together - len(queries))]
+        whole = np.empty((len(self.plan.parts), len(queries), self.size), dtype=np.float32)
         scratches = {field: Scratch() for field in self.rows}
-        for low, high in windows(list(self.rows.values()), 0, self.size, len(self.plan.parts)):
-            keep = wanted[low:high]
-            if not keep.any():
-                continue
-            for slot, scores in zip(whole, self._window([query], low, high, scratches), strict=True):
-                slot.append(scores[keep, 0].astype(np.float64))
-        values = [np.concatenate(slot) if slot else np.empty(0) for slot in whole]
+        for low, high in windows(list(self.rows.values()), 0, self.size, self.together * len(self.plan.parts)):
+            for found, scores in zip(whole, self._window(padded, low, high, scratches), strict=True):
+                found[:, low:high] = scores.T[: len(queries)]
         there = self._there(positions)
-        return self._filled(query, values, there), there
+        all_of_them = len(positions) == self.size
+        answers = []
+        for place, query in enumerate(queries):
+            rows = [each[place] if all_of_them else each[place][positions] for each in whole]
+            answers.append((self._filled(query, [row.astype(np.float64) for row in rows], there), there))
+        return answers
 
     def _scan_single(self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int) -> None:
         slack = np.array([self._slack(query)[0] for query in queries])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +42,7 @@ class Searcher:
         """One ranking per query, best first; ties go to the higher z-scores, then to the earlier item."""
         rankings: list[Ranking] = [EMPTY] * self.plan.count
         scanned: list[int] = []
+        whole: list[int] = []
         for query, scope in enumerate(scopes):
             if k == 0 or scope.count == 0:
                 continue
@@ -50,13 +51,17 @@ class Searcher:
                 if len(rankings[query].positions) < min(k, scope.count):
                     scanned.append(query)
             elif self.plan.fusion.needs == "scores":
-                rankings[query] = self._over_all(query, scope, k)
+                whole.append(query)
             elif scope.rows is not None:
                 top = Top(k)
                 self.execute.gather(query, top, scope.rows)
                 rankings[query] = self._ranked(query, top.rows(), k)
             else:
                 scanned.append(query)
+        for query, there, scores in self._over_all(whole):
+            keep = scopes[query].allowed[there]
+            flat = np.zeros(np.count_nonzero(keep))
+            rankings[query] = _best(there[keep], scores[keep], flat, k, exact=True)
         tops = {query: Top(k) for query in scanned}
         self.execute.scan(tops, scopes, 0, self.view.size)
         for query, top in tops.items():
@@ -69,14 +74,17 @@ class Searcher:
 
     def over_all(self, query: int) -> tuple[I64, F64]:
         """Every item that has a probed field, and its score: what a fusion that needs all scores sees."""
-        there = np.flatnonzero(self.view.present_any(self.plan.fields))
-        values, has = self.execute.every(query, there)
-        return there, self.plan.combine(query, values, has)
+        _, there, scores = next(self._over_all([query]))
+        return there, scores
 
-    def _over_all(self, query: int, scope: Scope, k: int) -> Ranking:
-        there, scores = self.over_all(query)
-        keep = scope.allowed[there]
-        return _best(there[keep], scores[keep], np.zeros(np.count_nonzero(keep)), k, exact=True)
+    def _over_all(self, queries: Sequence[int]) -> Iterator[tuple[int, I64, F64]]:
+        if not queries:
+            return
+        there = np.flatnonzero(self.view.present_any(self.plan.fields))
+        for start in range(0, len(queries), self.execute.together):
+            mine = queries[start : start + self.execute.together]
+            for query, (values, has) in zip(mine, self.execute.every(mine, there), strict=True):
+                yield query, there, self.plan.combine(query, values, has)
 
     def _ranked(self, query: int, positions: I64, k: int, *, exact: bool = True) -> Ranking:
         scores, height = self.execute.exact(query, positions)
