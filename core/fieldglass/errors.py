@@ -17,6 +17,8 @@ FieldglassError
 ├── WeightsError (ValueError)           a weight file that is wrong, hostile or damaged
 │   └── WeightsMissingError (FileNotFoundError)
 ├── EndpointError (ConnectionError)     a language model that does not answer
+├── TrainingError (RuntimeError)        a training that cannot go on
+│   └── DivergedError (ArithmeticError) its loss or gradient is NaN or infinite
 └── LoaderError (OSError)               a source that cannot be opened at all
 
 Each says what happened, where, and what to do next. One bad *item* is never an
@@ -28,6 +30,7 @@ from __future__ import annotations
 __all__ = [
     "CollectionError",
     "DamagedError",
+    "DivergedError",
     "EndpointError",
     "FieldglassError",
     "FilterError",
@@ -40,6 +43,7 @@ __all__ = [
     "PluginError",
     "QueryError",
     "ReadOnlyError",
+    "TrainingError",
     "UnknownNameError",
     "UsageError",
     "WeightsError",
@@ -121,6 +125,14 @@ class WeightsMissingError(WeightsError, FileNotFoundError):
 
 class EndpointError(FieldglassError, ConnectionError):
     """A language model that does not answer, or not as the protocol says."""
+
+
+class TrainingError(FieldglassError, RuntimeError):
+    """A training that cannot go on."""
+
+
+class DivergedError(TrainingError, ArithmeticError):
+    """The loss, the gradient or the weights of a training are NaN or infinite."""
 
 
 class LoaderError(FieldglassError, OSError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fieldglass.training.plan import Plan, Position
     from fieldglass.types import (
         F32,
         I64,
@@ -43,6 +44,7 @@ __all__ = [
     "PlaceEncoder",
     "QueryEncoder",
     "RawEncoder",
+    "Recipe",
     "Reranker",
     "TextEncoder",
     "TokenEncoder",
@@ -234,4 +236,47 @@ class Benchmark(Protocol):
 
     def judge(self, pairs: Iterable[tuple[Query, Ranking]]) -> Mapping[str, Any]:
         """Queries with their rankings (ids filled), streamed -> metric name as the paper prints it -> value."""
+        ...
+
+
+class Recipe(Protocol):
+    """A training: data, a torch module and a loss. `fieldglass.training` owns the loop, the run folder and resuming.
+
+    Its factory takes `seed: int` and `device: str` besides its own options; torch is seeded before it is called.
+    `module` is what is trained, and all of it goes into the checkpoints: frozen towers stay outside. `fingerprint`
+    says what the data and the frozen parts are: a run is resumed only with the same. `weights` is the name of the
+    file that `save` writes, `summary` one line on the data, for the user.
+    """
+
+    name: str
+    fingerprint: str
+    summary: str
+    weights: str
+    plan: Plan
+    module: Any  # torch.nn.Module, on its device
+
+    def batches(self, epoch: int, start: int) -> Iterator[Any]:
+        """The batches of an epoch from the `start`-th on, whatever a batch is. The same for the same seed and epoch:
+        what comes after `start` does not depend on what came before, nor on torch's generator."""
+        ...
+
+    def loss(self, batch: Any, at: Position) -> Mapping[str, Any]:
+        """ "loss", a scalar tensor with a gradient, and any named scalars to log. Random numbers are torch's."""
+        ...
+
+    def optimiser(self) -> Any:
+        """A torch optimiser of the module's parameters."""
+        ...
+
+    def schedule(self, optimiser: Any) -> Any:
+        """A torch learning-rate schedule, or None."""
+        ...
+
+    def validate(self) -> Mapping[str, float]:
+        """Figures after an epoch, the plan's metric among them; empty without validation. The
+        module is in evaluation mode, and gradients are off."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the weights that are of use afterwards: tensors, text and numbers only, no pickled objects."""
         ...

@@ -20,6 +20,7 @@ from fieldglass.testing import (
     EncoderContract,
     IndexContract,
     LoaderContract,
+    RecipeContract,
     RerankerContract,
 )
 from fieldglass.types import Item
@@ -89,7 +90,7 @@ def test_hook_fieldglass_benchmarks():
 
 
 def test_hook_fieldglass_recipes():
-    assert registry().create("recipes", "example/nothing", {"steps": "3"}) == 3
+    assert registry().create("recipes", "example/slope", {"count": "16"}).plan.batches == 2
 
 
 def test_hook_fieldglass_commands():
@@ -154,3 +155,7 @@ class TestSpread(RerankerContract):
 
 class TestColours(BenchmarkContract):
     benchmark = "example/colours"
+
+
+class TestSlope(RecipeContract):
+    recipe = "example/slope"

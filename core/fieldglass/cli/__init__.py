@@ -27,6 +27,7 @@ COMMANDS = {
     "import": ("fieldglass.cli.exchange:import_", "Make a collection of what `export` wrote."),
     "eval": ("fieldglass.cli.eval:eval_", "Run a benchmark and compare with its paper."),
     "bench": ("fieldglass.cli.bench:bench", "What is known of each benchmark."),
+    "train": ("fieldglass.cli.train:train", "Train what a recipe offers."),
     "demo": ("fieldglass.cli.demo:demo", "Index real photographs and search them."),
     "models": ("fieldglass.cli.models:models", "List, fetch and check model weights."),
     "list": ("fieldglass.cli.list:list_", "What the core and its plugins offer."),

@@ -75,6 +75,12 @@ class Meter:
         if self._bar is not None:
             self._bar.update(self._task, description=what)
 
+    def show(self, what: str, done: int, total: int | None, rate: str) -> None:
+        """How far something other than indexing is, on a terminal."""
+        if self._bar is not None:
+            what = "stopping" if self.stop.is_set() else what
+            self._bar.update(self._task, total=total, completed=done, rate=rate, description=what)
+
     def update(self, progress: Progress) -> None:
         """Called by `ingest` as it goes."""
         if self._bar is None:

@@ -16,6 +16,7 @@ from fieldglass.testing.encoder import EncoderContract
 from fieldglass.testing.gallery import ArrayGallery, full_scan
 from fieldglass.testing.index import IndexContract
 from fieldglass.testing.loader import LoaderContract
+from fieldglass.testing.recipe import RecipeContract
 from fieldglass.testing.reranker import RerankerContract
 from fieldglass.testing.tiny import TinyEncoder
 
@@ -26,6 +27,7 @@ __all__ = [
     "EncoderContract",
     "IndexContract",
     "LoaderContract",
+    "RecipeContract",
     "RerankerContract",
     "TinyEncoder",
     "full_scan",
