@@ -80,7 +80,7 @@ def fieldglass_benchmarks() -> Iterable[Offer]:  # type: ignore[empty-body]
 
 @hookspec
 def fieldglass_recipes() -> Iterable[Offer]:  # type: ignore[empty-body]
-    """Recipes: what `fieldglass train` trains, see `fieldglass.interfaces.Recipe`. Called once, at the first look-up."""
+    """Recipes: what `fieldglass train` trains (`fieldglass.interfaces.Recipe`). Called once, at the first look-up."""
 
 
 @hookspec
