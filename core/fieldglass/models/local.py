@@ -16,8 +16,8 @@ __all__ = ["files", "present", "pull"]
 def files(name: str) -> list[Path]:
     """The files of a checkpoint on this machine, weights first; WeightsMissingError where those are not there."""
     encoder, options = parse(name)
-    if encoder == "mini":
-        return _carried()
+    if _by_packages(name):
+        return _carried(name)
     wanted = parts(encoder, options)
     rest = [path for part in wanted[1:] for path in [cached(part)] if path is not None]
     return [find(wanted[0], name, name), *rest]
@@ -26,9 +26,9 @@ def files(name: str) -> list[Path]:
 def present(name: str) -> bool:
     """Whether the weights of a card are on this machine. Imports no model library."""
     found = cards()[name]
-    if found.family == "mini":
+    if _by_packages(name):
         try:
-            return bool(_carried())
+            return bool(_carried(name))
         except MissingExtraError:
             return False
     if not found.source.startswith("hf:"):
@@ -43,13 +43,17 @@ def present(name: str) -> bool:
 def pull(name: str) -> list[Path]:
     """Fetch what is missing of a checkpoint; the files, weights first. FieldglassError says why it cannot be."""
     encoder, options = parse(name)
-    if encoder == "mini":
-        return _carried()
+    if _by_packages(name):
+        return _carried(name)
     found = fetch(parts(encoder, options))
     if options["model"].startswith("hf-hub:"):  # its configuration, only now here, may name a tokenizer elsewhere
         found = list(dict.fromkeys([*found, *fetch(parts(encoder, options))]))
     return found
 
 
-def _carried() -> list[Path]:
-    return [carried(name) for name in cards()["mini"].files]
+def _by_packages(name: str) -> bool:
+    return name in cards() and cards()[name].source.startswith("pypi:")
+
+
+def _carried(name: str) -> list[Path]:
+    return [carried(each) for each in cards()[name].files]

@@ -6,5 +6,17 @@ from fieldglass.hooks import Offer, hookimpl
 
 
 @hookimpl
+def fieldglass_encoders():
+    return [
+        Offer(
+            "rs/mini",
+            "fieldglass_remote_sensing.mini:RemoteSensingMini",
+            "the offline default for scenes of any bands: mini on a composite, land cover, spectral indices",
+            frozenset({"images", "texts", "as_query"}),
+        ),
+    ]
+
+
+@hookimpl
 def fieldglass_loaders():
     return [Offer("rs/geotiff", "fieldglass_remote_sensing.loader:GeoTiff", "whole GeoTIFF scenes with all bands")]
