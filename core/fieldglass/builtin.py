@@ -66,6 +66,24 @@ def fieldglass_composers():  # type: ignore[no-untyped-def]
             "cirevl", "fieldglass.composers.cirevl:Cirevl", "the caption, edited as the text asks (arXiv 2310.09291)"
         ),
         Offer("alpha-qe", "fieldglass.composers.alpha_qe:AlphaQe", "a query moved towards its own first hits"),
+        Offer(
+            "chatir",
+            "fieldglass.composers.chatir:ChatIr",
+            "all that a dialogue said, as one sentence (arXiv 2305.20062)",
+            frozenset({"history"}),
+        ),
+        Offer(
+            "decayed",
+            "fieldglass.composers.decayed:Decayed",
+            "the turns of a session, the earlier ones with less weight, around any composer",
+            frozenset({"history"}),
+        ),
+        Offer(
+            "rocchio",
+            "fieldglass.composers.rocchio:Rocchio",
+            "a session's query moved to what was marked, away from what was refused",
+            frozenset({"history"}),
+        ),
     ]
 
 

@@ -50,8 +50,11 @@ class Plan:
             raise PluginError(f"The composer of fusion {probes.fusion.name!r} returned no probe.")
         if probes.fusion.needs != "linear" and probes.fusion.combine is None:
             raise PluginError(f"The fusion {probes.fusion.name!r} needs {probes.fusion.needs} but has no `combine`.")
-        for probe in probes.probes:
-            _check(probe, fields, count)
+        norms = np.stack([_check(probe, fields, count) for probe in probes.probes])
+        # a query may lack a probe that others of its batch have, where the fusion can tell: zeros stand for it
+        nothing = (norms == 0).any(axis=0) if probes.fusion.needs == "linear" else (norms == 0).all(axis=0)
+        if nothing.any():
+            raise QueryError(f"Query {int(np.argmax(nothing)) + 1} has a vector of zeros, which is near nothing.")
         listed = _collapsed(probes.probes) if probes.fusion.needs == "linear" else probes.probes
         zeros, ones = np.zeros(count), np.ones(count)
         parts = tuple(
@@ -113,7 +116,8 @@ class Plan:
         return total
 
 
-def _check(probe: Probe, fields: Mapping[str, Field], count: int) -> None:
+def _check(probe: Probe, fields: Mapping[str, Field], count: int) -> F64:
+    """The norms of its vectors (n,)."""
     field = fields.get(probe.field)
     if field is None:
         raise QueryError(
@@ -131,8 +135,7 @@ def _check(probe: Probe, fields: Mapping[str, Field], count: int) -> None:
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
     if not np.isfinite(norms).all() or not np.isfinite([probe.weight, probe.bias]).all():
         raise QueryError(f"Query {int(np.argmin(np.isfinite(norms))) + 1} has a vector with NaN or infinity.")
-    if (norms == 0).any():
-        raise QueryError(f"Query {int(np.argmin(norms)) + 1} has a vector of zeros, which is near nothing.")
+    return np.asarray(norms)
 
 
 def _collapsed(probes: tuple[Probe, ...]) -> tuple[Probe, ...]:

@@ -1,0 +1,50 @@
+"""ChatIR: everything that was said in a dialogue, as one sentence (arXiv 2305.20062)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fieldglass.composers.nested import nested
+from fieldglass.composers.turns import latest_pictures, sentences, turns
+from fieldglass.interfaces import Composer
+from fieldglass.types import Probes, Query, QueryText
+
+if TYPE_CHECKING:
+    from fieldglass.interfaces import Encoder
+    from fieldglass.types import GalleryView
+
+__all__ = ["ChatIr"]
+
+
+class ChatIr:
+    """The sentences of all turns, oldest first, joined by `separator` and given to a base composer.
+
+    `base` is `text`; another one also gets the pictures of the latest turn that shows some. Sentences to keep away
+    from cannot be joined: they are taken off by the base composer. An encoder that cuts long texts (CLIP: 77 tokens)
+    reads the beginning of a long dialogue alone.
+    """
+
+    name = "chatir"
+
+    def __init__(
+        self,
+        *,
+        separator: str = ", ",
+        base: str | Composer = "text",
+        base_settings: str = "",
+        field: str = "image",
+    ) -> None:
+        self.separator = separator
+        self.base = nested(base, base_settings, field)
+        self.requires: frozenset[str] = self.base.requires | {"texts"}
+
+    def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
+        """n queries with their histories -> the probes of the base composer, n rows each."""
+        whole = [self._whole(query) for query in queries]
+        return self.base.compose(whole, encoder, gallery)
+
+    def _whole(self, query: Query) -> Query:
+        asked, away = sentences(query, self.name)
+        text = QueryText(self.separator.join(asked), "turn")
+        return Query(images=latest_pictures(turns(query)), texts=(text, *away), id=query.id)
