@@ -8,6 +8,7 @@ for hit in c.search(image="beach.jpg", text="a dog", where="taken >= '2019-06-01
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -42,12 +43,13 @@ def create(
 ) -> Collection:
     """A new, empty collection whose `field` holds vectors of that encoder.
 
-    `properties` are kept with it; `exclude_group` names the group whose items never are hits of one another.
+    `properties` are kept with it; `exclude_group` names the group whose items never are hits of one another, and
+    `identity` tells this collection from any other: it is made here, and copies and exports keep it.
     """
     from fieldglass.ingest import field_of
 
     made = registry().create("encoders", encoder, options)
-    store = Store.create(Path(path).expanduser(), properties=properties)
+    store = Store.create(Path(path).expanduser(), properties={"identity": uuid.uuid4().hex, **(properties or {})})
     try:
         with store.writer("create") as writer:
             writer.add_field(field_of(field, made, encoder, options or {}))

@@ -231,10 +231,14 @@ class Fusion:
 
 @dataclass(frozen=True)
 class Probes:
-    """What a composer returns: probes, all with the same n, and their fusion."""
+    """What a composer returns: probes, all with the same n, and their fusion.
+
+    `notes` say what the composer did that one would not expect; they stand beside the answer.
+    """
 
     probes: tuple[Probe, ...]
     fusion: Fusion
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def test_chatir_joins_what_was_said():
 
 def test_chatir_takes_off_what_is_refused():
     query = Query(texts=(QueryText("b"), QueryText("c", "negative", 0.5)), history=(said("a"),))
-    wanted = unit((unit(TEXTS["a, b"][None]) - 0.5 * unit(TEXTS["c"][None])))
+    wanted = unit(unit(TEXTS["a, b"][None]) - 0.5 * unit(TEXTS["c"][None]))
     assert vector(ChatIr(), query) == pytest.approx(wanted, abs=1e-6)
 
 

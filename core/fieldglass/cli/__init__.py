@@ -12,6 +12,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "index": ("fieldglass.cli.index:index", "Take pictures into a collection."),
     "search": ("fieldglass.cli.search:search", "Search with a picture, a sentence, or both."),
+    "chat": ("fieldglass.cli.chat:chat", "Search in several turns: marks, words, undo."),
     "explain": ("fieldglass.cli.explain:explain", "Show what made one item a hit."),
     "info": ("fieldglass.cli.inspect:info", "What a collection holds."),
     "problems": ("fieldglass.cli.inspect:problems", "The items that could not be taken, and why."),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fieldglass.composers.nested import nested
+from fieldglass.composers.single import Text
 from fieldglass.composers.turns import latest_pictures, sentences, turns
 from fieldglass.interfaces import Composer
 from fieldglass.types import Probes, Query, QueryText
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from fieldglass.types import GalleryView
 
 __all__ = ["ChatIr"]
+
+
+UNREAD = "reads sentences alone: pictures and marks change nothing but what is shown. rocchio reads them."
 
 
 class ChatIr:
@@ -42,7 +47,9 @@ class ChatIr:
     def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
         """n queries with their histories -> the probes of the base composer, n rows each."""
         whole = [self._whole(query) for query in queries]
-        return self.base.compose(whole, encoder, gallery)
+        found = self.base.compose(whole, encoder, gallery)
+        unread = isinstance(self.base, Text) and any(turn.images for query in queries for turn in turns(query))
+        return replace(found, notes=(*found.notes, f"{self.name} {UNREAD}")) if unread else found
 
     def _whole(self, query: Query) -> Query:
         asked, away = sentences(query, self.name)

@@ -22,8 +22,8 @@ __all__ = ["fragment", "page"]
 _SHOWN = 4  # metadata columns of a card before "more"
 
 
-def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "") -> str:
-    """Results of one or several queries as an HTML document."""
+def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "", reload: int = 0) -> str:
+    """Results of one or several queries as an HTML document, which reloads itself every `reload` seconds (0: never)."""
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -32,6 +32,7 @@ def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "") -
     head = f"<h1>{_text(title or 'Fieldglass')}</h1>" + (f'<p class="intro">{_text(intro)}</p>' if intro else "")
     contents = _contents(results) if several else ""
     body = "\n".join(_section(result, number, several) for number, result in enumerate(results, 1))
+    again = f'<meta http-equiv="refresh" content="{reload:d}">\n' if reload else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -40,7 +41,7 @@ def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "") -
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
-<title>{_text(name)} · Fieldglass</title>
+{again}<title>{_text(name)} · Fieldglass</title>
 <style>{style}</style>
 </head>
 <body class="fieldglass">

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -206,13 +207,15 @@ class _Job:
             self._tick("calibrate")
         used = self.indexes.ready(self.view, plan.fields, self.index)
         searcher = Searcher(self.view, plan, used)
-        return searcher, found, [*notes, *used.notes, *lacking(self.view, plan)]
+        return searcher, found, [*self.probes.notes, *notes, *used.notes, *lacking(self.view, plan)]
 
     def rankings(self, queries: Sequence[Query], k: int, reranking: Reranking) -> list[Ranking]:
         """The k best of each query, re-ranked if asked."""
         searcher, scopes, _ = self.prepared(queries)
         found = searcher.search(scopes, reranking.depth(k))
-        return reranking.all(queries, self.probes, found, k, self.view)
+        ranked = reranking.all(queries, self.probes, found, k, self.view)
+        said = self.probes.notes
+        return [replace(each, notes=(*said, *each.notes)) for each in ranked] if said else ranked
 
     def run(
         self,

@@ -86,8 +86,9 @@ class Scopes:
         if column is None:
             groups = sorted(name for name, each in self._snapshot.columns.items() if each.group)
             raise QueryError(f"There is no group {group!r} here.", hint=f"Groups: {', '.join(groups) or 'none'}.")
-        values = {image.item.groups[group] for image in query.images if image.item and group in image.item.groups}
-        ids = [image.id for image in query.images if image.id is not None]
+        images = [image for turn in (*query.history, query) for image in turn.images]
+        values = {image.item.groups[group] for image in images if image.item and group in image.item.groups}
+        ids = [image.id for image in images if image.id is not None]
         known = self._known(frozenset(ids))
         values |= {value for value in self._snapshot.group(group, known) if value is not None}
         return [self._snapshot.members(group, value) for value in sorted(values)]
