@@ -19,4 +19,4 @@ def fieldglass_encoders():
 
 @hookimpl
 def fieldglass_loaders():
-    return [Offer("rs/geotiff", "fieldglass_remote_sensing.loader:GeoTiff", "whole GeoTIFF scenes with all bands")]
+    return [Offer("rs/scenes", "fieldglass_remote_sensing.loader:Scenes", "tiles of satellite and aerial scenes")]

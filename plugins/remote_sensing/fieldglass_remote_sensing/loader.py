@@ -1,177 +1,230 @@
-"""GeoTIFF scenes as items: one read per scene, decimated while it is read, no-data masked."""
+"""Satellite and aerial scenes as items: tiles with their bands, units, no-data and place."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from itertools import islice
+from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import rasterio
-from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.warp import transform
 
 from fieldglass.errors import UsageError
 from fieldglass.loaders import base_of, inside
-from fieldglass.loaders.files import Files
 from fieldglass.loaders.paths import OutsideError
 from fieldglass.types import Item, Problem, Sample
+from fieldglass_remote_sensing.choices import Choices
+from fieldglass_remote_sensing.finding import Found, find
+from fieldglass_remote_sensing.places import crs_name
+from fieldglass_remote_sensing.products import describe, locate
+from fieldglass_remote_sensing.rasters import UNREADABLE, RasterRefusedError, reason, settings
+from fieldglass_remote_sensing.reader import KEEP, SceneReader
+from fieldglass_remote_sensing.scenes import Scene, SceneError
 from fieldglass_remote_sensing.stretch import stretch
+from fieldglass_remote_sensing.tiling import Grid, Tile
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["GeoTiff"]
+__all__ = ["Scenes"]
 
-_SUFFIXES = ("tif", "tiff", "gtiff")
-_RGB = ("R", "G", "B")
-_COLOURS = {ColorInterp.red: "R", ColorInterp.green: "G", ColorInterp.blue: "B", ColorInterp.gray: "L"}
-_UNREADABLE = (RasterioError, OSError, ValueError, MemoryError)
-# No sidecar is looked for (.aux.xml, .msk, .ovr): what a scene says must be in the scene.
-_GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+_OPEN = 8  # scenes whose handles and rows are kept
+_CHUNK = 4096  # tiles placed at a time
+_MARK = "#tile="
 
 
-class GeoTiff:
-    """Whole scenes with all their bands, at most `size` pixels a side.
+class Scenes:
+    """Tiles of the scenes below a folder, or of one scene.
 
-    A three-band 8-bit RGB scene is given as a photograph ("srgb8"); every other one in the numbers of the file
-    after its scale and offset ("unit"). `bands` names the bands of files that do not name them: `--set bands=B02,B03`.
+    :param size: pixels on a side of a tile; with `whole`, of the longer side of a scene.
+    :param overlap: pixels that neighbours share.
+    :param gsd: metres per pixel to resample to; those of the scene if 0.
+    :param whole: a scene is one item, decimated while it is read.
+    :param min_valid: a tile with a smaller share of valid pixels is left out, and journalled.
+    :param max_cloud: a tile with a larger share of cloud is left out, where the scene has a classification.
+    :param mask_clouds: cloud, its shadow and saturated pixels are no data, where the scene has a classification.
+    :param sensor: of scenes that do not say it: "sentinel-2-l2a", "sentinel-2-l1c", "sentinel-1-grd", "aerial" ...
+    :param bands: their names in the order of the file, "B02,B03,B04,B08", or one scheme, "eurosat".
+    :param s2_offset: of Sentinel-2 numbers: "auto", "0" or "-1000".
+    :param s1_units: of Sentinel-1 numbers: "auto", "db", "linear_power" or "amplitude_dn".
+    :param rotated: scenes that are not north-up: "warp" (resample), "keep" or "refuse".
+    :param crs: of scenes that have a geotransform and no CRS, "EPSG:25832".
+    :param max_pixels: a larger scene is refused from its header.
     """
 
     private = False
 
-    def __init__(self, *, size: int = 1024, bands: tuple[str, ...] = ()) -> None:
-        if size < 1:
-            raise UsageError(f"rs/geotiff: size={size} is not a number of pixels.")
-        self.size = size
-        self.bands = tuple(bands)
+    def __init__(
+        self,
+        *,
+        size: int = 256,
+        overlap: int = 0,
+        gsd: float = 0.0,
+        whole: bool = False,
+        min_valid: float = 0.5,
+        max_cloud: float = 1.0,
+        mask_clouds: bool = False,
+        sensor: str = "auto",
+        bands: tuple[str, ...] = (),
+        s2_offset: str = "auto",
+        s1_units: str = "auto",
+        rotated: str = "warp",
+        crs: str = "",
+        max_pixels: int = 10_000_000_000,
+    ) -> None:
+        if size < 1 or not 0 <= overlap < size:
+            raise UsageError(f"size={size} and overlap={overlap} cannot be.", hint="0 <= overlap < size.")
+        if gsd < 0 or not (0 <= min_valid <= 1 and 0 <= max_cloud <= 1):
+            raise UsageError(f"gsd={gsd}, min_valid={min_valid} and max_cloud={max_cloud}: shares are 0 to 1.")
+        self._size, self._overlap, self._gsd, self._whole = size, overlap, gsd, whole
+        self._limits = {"min_valid": min_valid, "max_cloud": max_cloud, "mask_clouds": mask_clouds}
+        self._choices = Choices(sensor, tuple(bands), str(s2_offset), s1_units, rotated, crs, max_pixels)
+        self._readers: dict[tuple[Any, ...], SceneReader] = {}
+        self._lock = Lock()
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
-        """One item per .tif below `root`, from its header."""
-        for found in Files(suffixes=_SUFFIXES).scan(root):
-            yield found if isinstance(found, Problem) else self._item(found, base_of(self, root))
+        """The tiles of every scene, in the order in which they are read best; from headers alone."""
+        base = base_of(self, root)
+        for found in find(root):
+            if isinstance(found, Problem):
+                yield found
+                continue
+            scene = self._described(found, base)
+            if isinstance(scene, Problem):
+                yield scene
+            else:
+                yield from self._items(scene, found)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
-        """Each scene decoded once, (H, W, bands)."""
+        """The tiles of one scene, each (h, w, bands) with its mask; no block of the scene is read twice."""
+        base = base_of(self, root)
         for item in items:
-            try:
-                yield self._sample(item, inside(base_of(self, root), item.paths[0]))
-            except OutsideError as error:
-                yield Problem(item.id, "path-outside", f"Not opened: {error}.", item.paths)
-            except FileNotFoundError:
-                yield Problem(item.id, "file-missing", "The file is not there.", item.paths)
-            except _UNREADABLE as error:
-                yield Problem(item.id, "geotiff-unreadable", _reason(error), item.paths)
+            yield self._read(item, base)
 
     def preview(self, sample: Sample) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8: red, green, blue where they are known, else the first bands; stretched to 2..98 percent."""
+        """(h, w, 3) uint8: true colour where the bands are known, else a stretch of the first ones."""
         return stretch(sample)
 
-    def _item(self, item: Item, base: Path) -> Item | Problem:
+    def scene(self, root: Path, id: str) -> Scene:
+        """The scene of an item id. SceneError where there is none that can be read."""
+        name = id.partition(_MARK)[0]
+        for found in find(root):
+            if isinstance(found, Found) and found.id == name:
+                scene = self._described(found, base_of(self, root))
+                if isinstance(scene, Scene):
+                    return scene
+                raise SceneError(scene.code, scene.message)
+        raise SceneError("file-missing", f"There is no scene {name!r} in {root}.")
+
+    def _described(self, found: Found, base: Path) -> Scene | Problem:
+        with settings():
+            try:
+                return describe(found, base, self._choices)
+            except Exception as error:
+                return _problem(error, found.id, found.paths)
+
+    def _items(self, scene: Scene, found: Found) -> Iterator[Item | Problem]:
+        grid = self._grid(scene)
+        if self._gsd and scene.pixel is None:
+            said = "It does not say how large its pixels are; they are taken as they are."
+            yield Problem(scene.id, "scene-gsd", said, scene.paths, "warning")
+        common = _columns(scene)
+        tiles = iter([grid.whole()] if self._whole else grid.tiles())
+        while chunk := list(islice(tiles, _CHUNK)):
+            places = _places(scene, chunk)
+            for tile, place in zip(chunk, places, strict=True):
+                metadata = {**common, "height": tile.shape[0], "width": tile.shape[1], **place}
+                if scene.pixel is not None:
+                    metadata["gsd"] = round(scene.pixel[1] * (tile.window[3] - tile.window[1]) / tile.shape[1], 6)
+                locator = tile.locator() | {"kind": found.kind, "scene": scene.id}
+                if self._whole:
+                    del locator["tile"]
+                id = scene.id if self._whole else f"{scene.id}{_MARK}{tile.name}"
+                yield Item(id, scene.paths, locator, metadata, {"scene": scene.id})
+
+    def _grid(self, scene: Scene) -> Grid:
+        factors = (1.0, 1.0)
+        if scene.pixel is not None:
+            down, across = scene.pixel
+            target = self._gsd or (min(down, across) if abs(down / across - 1) > 0.01 and _projected(scene) else 0.0)
+            if target:
+                factors = target / down, target / across
+        return Grid(scene.height, scene.width, self._size, self._overlap, factors, self._panel(scene, factors))
+
+    def _panel(self, scene: Scene, factors: tuple[float, float]) -> int:
+        """Tiles side by side whose rows of blocks fit into what a reader keeps."""
+        decimation = max(1, int(factors[0]))
+        rows = self._size * max(1.0, factors[0] / decimation) + 2 * scene.block[0]
+        deep = sum(len(layer.indexes) for layer in scene.layers) * _bytes(scene.dtype)
+        columns = KEEP / 1.5 / (rows * deep)
+        stride = (self._size - self._overlap) * max(1.0, factors[1] / decimation)
+        if columns * decimation >= scene.width:
+            return 1 << 30
+        return max(1, int(columns / stride))
+
+    def _read(self, item: Item, base: Path) -> Sample | Problem:
         try:
-            with _open(inside(base, item.paths[0])) as scene:
-                if any(kind.startswith("complex") for kind in scene.dtypes):
-                    return Problem(item.id, "geotiff-complex", "Complex numbers have no picture.", item.paths)
-                stem = PurePosixPath(item.paths[0]).stem
-                return Item(item.id, item.paths, metadata=_metadata(scene), groups={"scene": stem})
-        except (OutsideError, *_UNREADABLE) as error:
-            return Problem(item.id, "geotiff-unreadable", _reason(error), item.paths)
+            reader = self._reader(item, base)
+            return reader.read(item, Tile.of({"tile": (0, 0, 0), **item.locator}))
+        except Exception as error:
+            return _problem(error, item.id, item.paths)
 
-    def _sample(self, item: Item, path: Path) -> Sample | Problem:
-        with _open(path) as scene:
-            kept = [n for n in scene.indexes if scene.colorinterp[n - 1] != ColorInterp.alpha]
-            if self.bands and len(self.bands) != len(kept):
-                said = f"bands={','.join(self.bands)} names {len(self.bands)}, the file has {len(kept)}."
-                return Problem(item.id, "geotiff-bands", said, item.paths)
-            shape = _fit(scene.height, scene.width, self.size)
-            palette = scene.colormap(1) if scene.colorinterp[0] == ColorInterp.palette else None
-            how = Resampling.nearest if palette else Resampling.average  # the mean of two palette entries is a third
-            pixels = np.moveaxis(scene.read(kept, out_shape=(len(kept), *shape), resampling=how), 0, -1)
-            mask = scene.read_masks(kept, out_shape=(len(kept), *shape)).any(axis=0)
-            names = self.bands or _names(scene, kept)
-            scales, offsets = (np.array([each[n - 1] for n in kept]) for each in (scene.scales, scene.offsets))
-            spacing = _spacing(scene, shape)
-        if palette:
-            table = np.array([palette.get(n, (0, 0, 0, 255))[:3] for n in range(max(palette) + 1)], dtype=np.uint8)
-            pixels, names = table[np.minimum(pixels[..., 0], len(table) - 1)], _RGB
-        if (scales != 1).any() or (offsets != 0).any():
-            pixels = (pixels * scales + offsets).astype(np.float32)
-        if pixels.dtype.kind == "f":
-            finite = np.isfinite(pixels).all(axis=-1)
-            mask = mask & finite
-            pixels = np.where(np.isfinite(pixels), pixels, 0).astype(np.float32)
-        if not mask.any():
-            return Problem(item.id, "geotiff-all-nodata", "No pixel of this scene is valid.", item.paths)
-        photo = pixels.dtype == np.uint8 and set(names) == set(_RGB)
-        if photo:
-            pixels, names = pixels[..., [names.index(band) for band in _RGB]], _RGB
-        return Sample("image", np.ascontiguousarray(pixels), names, "srgb8" if photo else "unit", mask, spacing)
+    def _reader(self, item: Item, base: Path) -> SceneReader:
+        stats = [inside(base, path).stat() for path in item.paths]
+        key = (item.locator.get("scene", item.id), base, *((each.st_size, each.st_mtime_ns) for each in stats))
+        with self._lock:
+            found = self._readers.pop(key, None)
+            if found is None:
+                with settings():
+                    scene = describe(Found(item.locator["kind"], key[0], item.paths), base, self._choices)
+                found = SceneReader(scene, lambda file: locate(base, file), **self._limits)
+            self._readers[key] = found
+            while len(self._readers) > _OPEN:
+                del self._readers[next(iter(self._readers))]
+            return found
 
 
-def _open(path: Path) -> Any:
-    # GTiff alone: a VRT in a file named .tif could otherwise read any file or address it names
-    with warnings.catch_warnings(), rasterio.Env(**_GDAL):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path, driver="GTiff")
-
-
-def _metadata(scene: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "width": scene.width,
-        "height": scene.height,
-        "bands": scene.count,
-        "depth": scene.dtypes[0],
-        "crs": scene.crs.to_string() if scene.crs and scene.crs.to_epsg() else None,
+def _columns(scene: Scene) -> dict[str, Any]:
+    found = {
+        **scene.metadata,
+        "sensor": scene.sensor,
+        "sensor_reason": scene.sensor_reason,
+        "bands": ",".join(scene.bands),
+        "crs": crs_name(scene.crs) if scene.crs else None,
     }
-    if scene.crs and scene.crs.is_projected:
-        found["gsd"] = float(np.hypot(scene.transform.a, scene.transform.d)) * scene.crs.linear_units_factor[1]
-    return {name: value for name, value in (found | _centre(scene)).items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _centre(scene: Any) -> dict[str, float]:
-    """Latitude and longitude of the middle of the scene, where it says where it is."""
-    if not scene.crs or scene.transform.is_identity:
-        return {}
+def _places(scene: Scene, tiles: Sequence[Tile]) -> list[dict[str, Any]]:
     try:
-        (lon,), (lat,) = transform(scene.crs, "EPSG:4326", *([each] for each in _middle(scene)))
-    except RasterioError:
-        return {}
-    if not (abs(lat) <= 90 and abs(lon) <= 180):  # also drops infinity and NaN
-        return {}
-    return {"lat": round(lat, 6), "lon": round(lon, 6)}
+        if scene.place is not None:
+            return list(scene.place.columns_of([tile.window for tile in tiles]))
+    except ValueError:
+        pass  # a CRS without a way to longitude and latitude: pixels only
+    return [{} for _ in tiles]
 
 
-def _middle(scene: Any) -> tuple[float, float]:
-    place, across, down = scene.transform, scene.width / 2, scene.height / 2
-    return place.a * across + place.b * down + place.c, place.d * across + place.e * down + place.f
+def _projected(scene: Scene) -> bool:
+    from fieldglass_remote_sensing.places import metres_per_unit
+
+    return bool(scene.crs and metres_per_unit(scene.crs))
 
 
-def _names(scene: Any, kept: Sequence[int]) -> tuple[str, ...]:
-    """Band names: the colours, the descriptions where they differ, else their numbers"""
-    colours = [_COLOURS.get(scene.colorinterp[n - 1]) for n in kept]
-    if set(colours) in ({"R", "G", "B"}, {"L"}):
-        return tuple(str(colour) for colour in colours)
-    described = [scene.descriptions[n - 1] or "" for n in kept]
-    if all(described) and len(set(described)) == len(kept):
-        return tuple(described)
-    return tuple(str(n) for n in kept)  # never a guess at what the sensor calls them
+def _bytes(dtype: str) -> int:
+    import numpy as np
+
+    return np.dtype(dtype).itemsize
 
 
-def _fit(height: int, width: int, size: int) -> tuple[int, int]:
-    factor = min(1.0, size / max(height, width))
-    return max(1, round(height * factor)), max(1, round(width * factor))
-
-
-def _spacing(scene: Any, shape: tuple[int, int]) -> tuple[float, float] | None:
-    """Metres per pixel as read, down and across; None where the file is not in metres."""
-    if not scene.crs or not scene.crs.is_projected:
-        return None
-    across, down = np.hypot(scene.transform.a, scene.transform.d), np.hypot(scene.transform.b, scene.transform.e)
-    metres = scene.crs.linear_units_factor[1]
-    return float(down * metres * scene.height / shape[0]), float(across * metres * scene.width / shape[1])
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
+def _problem(error: Exception, id: str, paths: tuple[str, ...]) -> Problem:
+    if isinstance(error, SceneError):
+        return Problem(id, error.code, error.message, paths)
+    if isinstance(error, RasterRefusedError):
+        return Problem(id, "scene-refused", f"Not opened: {error}.", paths)
+    if isinstance(error, OutsideError):
+        return Problem(id, "path-outside", f"Not opened: {error}.", paths)
+    if isinstance(error, FileNotFoundError):
+        return Problem(id, "file-missing", "The file is not there.", paths)
+    if isinstance(error, UNREADABLE):
+        return Problem(id, "scene-unreadable", reason(error), paths)
+    raise error
