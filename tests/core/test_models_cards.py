@@ -7,9 +7,11 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from fieldglass import card_files
 from fieldglass._torchvision import require
+from fieldglass.benchmarks import cards as benchmark_cards
 from fieldglass.errors import PluginError, UnknownNameError, UsageError
-from fieldglass.models import card, card_files, cards, composer_defaults
+from fieldglass.models import card, cards, composer_defaults
 from fieldglass.models.hub import Part
 from fieldglass.models.sources import known, parse, parts, pull_name
 from fieldglass.registry import Plugin, registry
@@ -102,6 +104,21 @@ def test_a_plugins_card_is_found_and_the_closest_card_counts(plugin):
     assert composer_defaults("open_clip", options, "weicom") == {"text_weight": 0.6}
     assert composer_defaults("open_clip", {**options, "model": "ViT-L-14"}, "weicom") == {"text_weight": 0.3}
     assert "fieldglass_of_a_test" not in sys.modules
+
+
+def test_a_published_number_says_how_it_is_known(plugin):
+    rows = {(name, row.method, row.evidence) for name, each in benchmark_cards().items() for row in each.rows}
+    assert ("cirr", "pic2word", "secondary") in rows and ("circo", "searle", "paper") in rows
+    folder = plugin.parent / "benchmark_cards"
+    folder.mkdir()
+    (folder / "hearsay.toml").write_text(
+        'name = "hearsay"\nsummary = "x"\n[[rows]]\nmethod = "a"\nbackbone = "b"\nsource = "c"\n'
+        'evidence = "memory"\nmetrics = { R = 1.0 }\n'
+    )
+    benchmark_cards.cache_clear()
+    with pytest.raises(PluginError, match=r"hearsay.toml.*evidence is paper or secondary"):
+        benchmark_cards()
+    benchmark_cards.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fieldglass.errors import PluginError, UnknownNameError
-from fieldglass.registry import registry
+from fieldglass.card_files import card_named, read_cards
 from fieldglass.types import Card
 
 __all__ = ["BenchmarkCard", "Row", "card", "cards"]
 
+EVIDENCE = ("paper", "secondary")
+
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a paper's table: the method, the backbone, where it is printed, and its numbers by metric."""
+    """One row of a paper's table: the method, the backbone, where it is printed, and its numbers by metric.
+
+    `evidence` is "paper" where the number was read in the source itself (or in its authors' repository), and
+    "secondary" where it was read in another publication that repeats it. ValueError for any other word.
+    """
 
     method: str
     backbone: str
     source: str
     metrics: Mapping[str, float]
     split: str = ""
+    evidence: str = "paper"
+
+    def __post_init__(self) -> None:
+        if self.evidence not in EVIDENCE:
+            raise ValueError(f"evidence is {' or '.join(EVIDENCE)}, not {self.evidence!r}")
 
 
 @dataclass(frozen=True)
@@ -43,49 +49,20 @@ class BenchmarkCard(Card):
     rows: tuple[Row, ...] = ()
 
 
-_KEYS = {each.name for each in fields(BenchmarkCard)} - {"published"}
+_KEYS = frozenset(each.name for each in fields(BenchmarkCard)) - {"published"}
 
 
 @cache
 def cards() -> dict[str, BenchmarkCard]:
     """Every benchmark card by name, sorted."""
-    found: dict[str, BenchmarkCard] = {}
-    for folder in _folders():
-        for path in sorted(folder.glob("*.toml")):
-            each = _read(path)
-            if each.name in found:
-                raise PluginError(f"There are two benchmark cards {each.name!r}; one is {path}.")
-            found[each.name] = each
-    return dict(sorted(found.items()))
+    return read_cards(Path(__file__).parent / "cards", "benchmark_cards", "benchmark", _KEYS, _made)
 
 
 def card(name: str) -> BenchmarkCard:
     """The card of that name, or UnknownNameError with the near matches."""
-    found = cards()
-    if name in found:
-        return found[name]
-    near = difflib.get_close_matches(name, found, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-    raise UnknownNameError(f"There is no benchmark card {name!r}.", hint=f"{hint}`fieldglass bench cards` lists all.")
+    return card_named(name, cards(), "benchmark", "fieldglass bench cards")
 
 
-def _folders() -> Iterator[Path]:
-    yield Path(__file__).parent / "cards"
-    working = {plugin.name for plugin in registry().plugins if not plugin.broken}
-    packages = {point.module.partition(".")[0] for point in entry_points(group="fieldglass") if point.name in working}
-    for package in sorted(packages):
-        spec = find_spec(package)
-        for place in (spec.submodule_search_locations or ()) if spec else ():
-            yield Path(place) / "benchmark_cards"
-
-
-def _read(path: Path) -> BenchmarkCard:
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        unknown = set(content) - _KEYS
-        if unknown:
-            raise ValueError(f"unknown keys {', '.join(sorted(unknown))}; a card has {', '.join(sorted(_KEYS))}")
-        rows = tuple(Row(**each) for each in content.pop("rows", ()))
-        return BenchmarkCard(**content, rows=rows, published=rows[0].metrics if rows else {})
-    except (OSError, ValueError, TypeError) as error:
-        raise PluginError(f"The benchmark card {path} cannot be read: {error}.") from error
+def _made(content: dict[str, Any]) -> BenchmarkCard:
+    rows = tuple(Row(**each) for each in content.pop("rows", ()))
+    return BenchmarkCard(**content, rows=rows, published=rows[0].metrics if rows else {})

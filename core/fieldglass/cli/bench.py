@@ -48,7 +48,8 @@ def cards(name: str | None, form: str) -> None:
             click.echo(f"{'count':9} {what}: {count}")
         for row in card.rows:
             numbers = ", ".join(f"{metric} {value:g}" for metric, value in row.metrics.items())
-            click.echo(f"{'result':9} {row.method} {row.backbone} {row.split} ({row.source}): {numbers}")
+            source = row.source if row.evidence == "paper" else f"{row.source}, as another publication repeats it"
+            click.echo(f"{'result':9} {row.method} {row.backbone} {row.split} ({source}): {numbers}")
 
 
 def _plain(card: BenchmarkCard) -> dict[str, Any]:
