@@ -112,6 +112,11 @@ def fieldglass_rerankers():  # type: ignore[no-untyped-def]
             "fieldglass.rerankers.superglobal:SuperGlobal",
             "first hits by descriptors that their neighbours refine (arXiv 2308.06954)",
         ),
+        Offer(
+            "local",
+            "fieldglass.rerankers.local:Local",
+            "first hits by local features that one homography explains (SIFT, or DELF-style: arXiv 1612.06321)",
+        ),
     ]
 
 

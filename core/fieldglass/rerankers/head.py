@@ -28,13 +28,17 @@ def descriptors(gallery: GalleryView, field: str, positions: I64) -> F32:
     return found
 
 
-def reordered(ranking: Ranking, scores: F64, notes: tuple[str, ...] = ()) -> Ranking:
-    """The first len(scores) hits by these scores, ties as they were; the hits after them untouched."""
-    order = np.argsort(-scores, kind="stable")
+def reordered(ranking: Ranking, keys: F64, scores: F64 | None = None, notes: tuple[str, ...] = ()) -> Ranking:
+    """The first len(keys) hits from the largest key down, ties as they were; the hits after them untouched.
+
+    `scores`, one for each key, are what is told of them; the keys themselves if None.
+    """
+    order = np.argsort(-keys, kind="stable")
+    told = keys if scores is None else scores
     kept = slice(len(order), None)
     return Ranking(
         np.concatenate([ranking.positions[order], ranking.positions[kept]]),
-        np.concatenate([scores[order], ranking.scores[kept]]),
+        np.concatenate([told[order], ranking.scores[kept]]),
         ranking.exact,
         tuple(ranking.ids[place] for place in [*order, *range(len(order), len(ranking.ids))]) if ranking.ids else (),
         (*ranking.notes, *notes),
