@@ -117,6 +117,7 @@ def fieldglass_rerankers():  # type: ignore[no-untyped-def]
             "fieldglass.rerankers.local:Local",
             "first hits by local features that one homography explains (SIFT, or DELF-style: arXiv 1612.06321)",
         ),
+        Offer("llm", "fieldglass.rerankers.llm:Llm", "first hits in a language model's order (arXiv 2509.14746)"),
     ]
 
 

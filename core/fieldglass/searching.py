@@ -122,6 +122,7 @@ class Searchable:
         collapse: str | None = None,
         rerank: str | Reranker | None = None,
         rerank_options: Mapping[str, Any] | None = None,
+        rerank_required: bool = False,
         calibrate: Literal["all", "matches"] = "all",
         index: str = "auto",
     ) -> list[SearchResult]:
@@ -137,6 +138,7 @@ class Searchable:
                 collapse=collapse,
                 rerank=rerank,
                 rerank_options=rerank_options,
+                rerank_required=rerank_required,
                 calibrate=calibrate,
                 index=index,
             )
@@ -168,6 +170,7 @@ class Searchable:
         collapse: str | None = None,
         rerank: str | Reranker | None = None,
         rerank_options: Mapping[str, Any] | None = None,
+        rerank_required: bool = False,
         calibrate: Literal["all", "matches"] = "all",
         index: str = "auto",
     ) -> SearchResult:
@@ -188,6 +191,7 @@ class Searchable:
         :param min_score: hits below it are left out.
         :param collapse: a group column: its best item alone is a hit.
         :param rerank: a reranker, or its name; `rerank_options` go with a name.
+        :param rerank_required: EndpointError where its endpoint is down, instead of the hits as they are with a note.
         :param calibrate: statistics over all items, or over those that match the filter.
         :param index: "exact" compares every item; or the kind of index that must be used.
         """
@@ -216,6 +220,7 @@ class Searchable:
             collapse=collapse,
             rerank=rerank,
             rerank_options=rerank_options,
+            rerank_required=rerank_required,
             calibrate=calibrate,
             index=index,
         )
@@ -231,6 +236,7 @@ class Searchable:
         calibrate: Literal["all", "matches"] = "all",
         rerank: str | Reranker | None = None,
         rerank_options: Mapping[str, Any] | None = None,
+        rerank_required: bool = False,
     ) -> Explanation:
         """What each probe of a question (see `ask`) gives to the score of one item, and where a reranker put it."""
         ((chosen, _),) = _by_kind([question], composer)
@@ -242,6 +248,7 @@ class Searchable:
             calibrate=calibrate,
             rerank=rerank,
             rerank_options=rerank_options,
+            rerank_required=rerank_required,
         )
 
     @property

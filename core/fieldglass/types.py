@@ -233,12 +233,14 @@ class Fusion:
 class Probes:
     """What a composer returns: probes, all with the same n, and their fusion.
 
-    `notes` say what the composer did that one would not expect; they stand beside the answer.
+    `notes` say what the composer did that one would not expect; they stand beside the answer. `query_notes` are those of
+    each query, one tuple per query or none at all: what stood in for a model that was down.
     """
 
     probes: tuple[Probe, ...]
     fusion: Fusion
     notes: tuple[str, ...] = ()
+    query_notes: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -256,9 +258,17 @@ class Ranking:
 
 
 class GalleryView(Protocol):
-    """What composers, rerankers and filters may see of a collection: never ground truth."""
+    """What composers, rerankers and filters may see of a collection: never ground truth.
+
+    What is in a `private` one (studies of patients) is sent to no other machine; see `fieldglass.llm.guard`.
+    """
 
     size: int
+
+    @property
+    def private(self) -> bool:
+        """Whether a loader of one of its sources is private."""
+        ...
 
     def positions(self, ids: list[str]) -> I64:
         """Position of each id, -1 where there is none."""

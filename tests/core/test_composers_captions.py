@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -14,20 +12,31 @@ from skimage import data
 
 import fieldglass
 from fieldglass.cli import main
+from fieldglass.composers.alpha_qe import AlphaQe
+from fieldglass.composers.blend import Blend
 from fieldglass.composers.cirevl import Cirevl
-from fieldglass.composers.editing import ModelEdit, parse
+from fieldglass.composers.editing import parse
 from fieldglass.composers.pdv import Pdv, directed
 from fieldglass.composers.weimocir import WeiMoCir
-from fieldglass.errors import LoaderError, QueryError, UsageError
+from fieldglass.errors import EndpointError, LoaderError, QueryError, UsageError
 from fieldglass.ingest.captions import read_captions
+from fieldglass.llm import LanguageModel
 from fieldglass.testing import ComposerContract
 from fieldglass.testing.gallery import ArrayGallery
 from fieldglass.testing.tiny import TinyEncoder
 from fieldglass.types import Query, QueryImage, QueryText
 from galleries import unit, wave
 from given_vectors import BARE, GALLERY, PICTURE, TEXT, GivenVectors, picture
+from llm_server import closed_port, serving
 
 CAPTIONS = ["red", "blue", "dark green", "bright", "green red"] * 12
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIELDGLASS_CACHE", str(tmp_path / "cache"))
+    for name in ("FIELDGLASS_LLM_URL", "FIELDGLASS_LLM_MODEL", "FIELDGLASS_LLM_KEY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 class Captioned(ArrayGallery):
@@ -181,53 +190,75 @@ def test_cirevl_says_what_the_template_or_a_function_makes_of_the_caption():
         Cirevl(llm_url="http://localhost:1")
 
 
-class Endpoint(BaseHTTPRequestHandler):
-    """A language model that answers as the test says, and notes what it was asked."""
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.path, self.headers.get("Authorization"), asked))
-        how = self.server.how[min(len(self.server.asked), len(self.server.how)) - 1]
-        content = {"choices": [{"message": {"content": how}}]}
-        body = json.dumps(content).encode() if how is not None else b'{"choices": ['
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Quiet."""
+HAT = ArrayGallery(["a"], {"image": GALLERY[:1, None]}, [{"caption": "a  hat"}])
+BLUER = Query(images=(QueryImage(id="a"),), texts=(QueryText("blue"),))
+EDITED = GivenVectors({"a blue hat": TEXT, "blue": BARE, "a  hat, but blue": PICTURE})
 
 
-@pytest.fixture
-def endpoint(tmp_path, monkeypatch):
-    monkeypatch.setenv("FIELDGLASS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("FIELDGLASS_LLM_KEY", "secret")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    server.asked, server.how = [], ["Edited Description: a blue hat"]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def edited(server, gallery=HAT, **options):
+    url = server if isinstance(server, str) else server.url
+    made = Cirevl(llm_url=url, llm_model="small", **options)
+    made._model.pause_s = 0.01
+    return made.compose([BLUER, BLUER], EDITED, gallery)
 
 
-def test_a_language_model_is_asked_once_for_each_edit(endpoint):
-    edit = ModelEdit(f"http://127.0.0.1:{endpoint.server_port}/v1/", "small")
-    assert edit("a hat", "make it blue") == "a blue hat" == edit("a hat", "make it blue")
-    ((path, key, asked),) = endpoint.asked
-    assert (path, key) == ("/v1/chat/completions", "Bearer secret")
-    assert asked["model"] == "small" and asked["temperature"] == 0
-    assert "Image Content: a hat\nInstruction: make it blue" in asked["messages"][-1]["content"]
+def test_a_language_model_edits_the_caption_once():
+    with serving("Sure!\n**edited description:** a blue hat\nmore") as server:
+        found = edited(server)
+        assert found.probes[0].vectors == pytest.approx(np.stack([TEXT, TEXT]), abs=1e-6)
+        assert found.notes == ((), ())
+        ((_, _, asked),) = server.asked
+    assert asked["messages"][-1]["content"] == "Image Content: a hat\nInstruction: blue"
 
 
-def test_a_broken_answer_is_asked_for_again_and_then_told(endpoint):
-    endpoint.how = [None, "sure!\nedited description: a blue hat\nmore"]
-    edit = ModelEdit(f"http://127.0.0.1:{endpoint.server_port}", "small", timeout_s=5)
-    assert edit("a hat", "blue") == "a blue hat"
-    endpoint.how = [None]
-    with pytest.raises(QueryError, match="gave no answer") as error:
-        edit("a hat", "red")
-    assert "template" in error.value.hint and "secret" not in str(error.value)
-    assert parse("no label here", "the instruction") == "the instruction"
+def test_an_answer_without_an_edited_description_is_the_instruction():
+    with serving("nothing", "I cannot.", "Edited Description:") as server:
+        found = edited(server)
+    assert found.probes[0].vectors == pytest.approx(np.stack([BARE, BARE]), abs=1e-6)
+    assert all("edited no caption" in notes[0] for notes in found.notes)
+    assert parse("no label here") is None
+
+
+def test_the_template_stands_in_for_an_endpoint_that_is_down_unless_it_is_required():
+    found = edited(closed_port())
+    assert found.probes[0].vectors == pytest.approx(np.stack([PICTURE, PICTURE]), abs=1e-6)
+    assert all(len(notes) == 1 and "The template edited the caption: The language" in notes[0] for notes in found.notes)
+    with pytest.raises(EndpointError, match="gave no answer"):
+        edited(closed_port(), llm_required=True)
+
+
+def test_composers_over_cirevl_hand_its_notes_on():
+    for made in (Pdv(), Blend(first="cirevl", second="image"), AlphaQe(base="cirevl", n=1)):
+        for each in ("base", "first"):
+            if hasattr(made, each):
+                getattr(made, each)._model = LanguageModel(closed_port(), "small", pause_s=0.01)
+        encoder = GivenVectors({"a hat, but blue": TEXT, "a hat": BARE})
+        gallery = ArrayGallery(["a"], {"image": GALLERY[:1, None]}, [{"caption": "a hat"}])
+        (notes,) = made.compose([BLUER], encoder, gallery).notes
+        assert len(notes) == 1 and "template" in notes[0]
+
+
+class Ward(ArrayGallery):
+    private = True
+
+
+def test_the_captions_of_a_private_collection_stay_on_this_machine():
+    ward = Ward(["a"], {"image": GALLERY[:1, None]}, [{"caption": "a  hat"}])
+    with serving("Edited Description: a blue hat") as server:
+        edited(server, ward)
+        edited(server, ward)
+        assert len(server.asked) == 4, "answers about a private collection are not kept"
+    with pytest.raises(UsageError, match="private"):
+        edited("http://models.example.org", ward)
+
+
+def test_the_environment_names_the_model_too(monkeypatch):
+    with serving("Edited Description: a blue hat") as server:
+        monkeypatch.setenv("FIELDGLASS_LLM_URL", server.url)
+        with pytest.raises(UsageError, match="both"):
+            Cirevl()
+        monkeypatch.setenv("FIELDGLASS_LLM_MODEL", "small")
+        assert Cirevl().compose([BLUER], EDITED, HAT).probes[0].vectors[0] == pytest.approx(TEXT, abs=1e-6)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ COMMANDS = {
     "train": ("fieldglass.cli.train:train", "Train what a recipe offers."),
     "demo": ("fieldglass.cli.demo:demo", "Index real photographs and search them."),
     "models": ("fieldglass.cli.models:models", "List, fetch and check model weights."),
+    "llm": ("fieldglass.cli.llm:llm", "Check a language model's endpoint, and its kept answers."),
     "list": ("fieldglass.cli.list:list_", "What the core and its plugins offer."),
     "doctor": ("fieldglass.cli.doctor:doctor", "What is installed, and what is missing or broken."),
     "new": ("fieldglass.cli.new:new", "Write the skeleton of a plugin."),

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fieldglass.cli.lazy import JOURNALLED
+from fieldglass.cli.llm import llm_options
 
 __all__ = ["eval_"]
 
@@ -61,6 +62,7 @@ _RERANK_SET = click.option("--rerank-set", "rerank_settings", multiple=True, met
 @click.option("--check", is_flag=True, help="Look for what is missing; encode nothing.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many queries.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the result as JSON.")
+@llm_options
 @click.option("--submission", type=click.Path(path_type=Path), metavar="DIR", help="Where files for a server go.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def run(

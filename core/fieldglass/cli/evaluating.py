@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fieldglass.cli.llm import spread
 from fieldglass.cli.output import echo_json, echo_table
 from fieldglass.cli.progress import Meter
 from fieldglass.errors import FieldglassError, UsageError
@@ -77,14 +78,21 @@ def evaluated(
     limit: int | None,
     out: Path | None,
     submission: Path | None,
+    llm_url: str,
+    llm_model: str,
 ) -> dict[str, Any]:
     """Run one pair; write what was asked for. The content of the result file, with its rows of the paper."""
     encoder_options: dict[str, Any] = dict(parse(encoder_settings))
     if weights is not None:
         encoder_options["weights"] = str(weights)
-    composer_options = parse(composer_settings)
-    if composer_options and composer is None:
+    if composer_settings and composer is None:
         raise UsageError("--composer-set goes with --composer NAME.")
+    composer_options, asking = spread(
+        {"llm_url": llm_url, "llm_model": llm_model},
+        ("composers", composer, parse(composer_settings)),
+        ("rerankers", rerank, {}),
+    )
+    rerank_settings = (*(f"{option}={value}" for option, value in asking.items()), *rerank_settings)
     found, files = _run(
         name,
         benchmark,
@@ -129,7 +137,9 @@ def _run(
     from fieldglass.evaluation.run import evaluate
 
     if composer is not None:  # a misspelt name is told before the gallery is encoded
-        composer_options = coerce(registry().factory("composers", composer), composer, composer_options)
+        factory = registry().factory("composers", composer)
+        strict = {"llm_required": True} if "llm_required" in options_of(factory) else {}
+        composer_options = coerce(factory, composer, {**strict, **composer_options})
     path = collection or default_path(name, options, encoder, encoder_options)
     with Meter(1) as meter:
         ready = prepare(path, name, options, encoder, encoder_options, progress=meter.update, stop=meter.stop)

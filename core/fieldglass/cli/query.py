@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fieldglass.cli.llm import llm_options, spread
 from fieldglass.errors import QueryError, UsageError
 
 if TYPE_CHECKING:
@@ -50,11 +51,13 @@ _OPTIONS = (
     ),
     click.option("--rerank", metavar="NAME", help="Reorder the first hits; `fieldglass list rerankers`."),
     click.option("--rerank-set", "rerank_settings", multiple=True, metavar="NAME=VALUE", help="Its option."),
+    click.option("--rerank-required", is_flag=True, help="Fail where it cannot be asked, instead of saying so."),
 )
 
 
 def query_options(command: _F) -> _F:
     """Adds the options of a query to a command."""
+    command = llm_options(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -64,12 +67,18 @@ def how(options: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords of `Collection.answer` among the options of a query."""
     from fieldglass.options import parse
 
+    composer_options, rerank_options = spread(
+        options,
+        ("composers", options["composer"], parse(options["settings"])),
+        ("rerankers", options["rerank"], parse(options["rerank_settings"], "--rerank-set")),
+    )
     return {
         "composer": options["composer"],
-        "options": parse(options["settings"]),
+        "options": composer_options,
         "calibrate": options["calibrate"],
         "rerank": options["rerank"],
-        "rerank_options": parse(options["rerank_settings"], "--rerank-set"),
+        "rerank_options": rerank_options,
+        "rerank_required": options["rerank_required"],
     }
 
 

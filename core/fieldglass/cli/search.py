@@ -43,6 +43,8 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
       fieldglass search holiday.collection --image dog.jpg --text "in the snow" -k 20 --open
       fieldglass search holiday.collection --like 2019/IMG_4711.jpg --exclude-self --where "taken >= '2018-06-01'"
       fieldglass search shop.collection --image red.jpg --text "a longer dress" --set text_weight=0.7
+      fieldglass search shop.collection --text "boots" --rerank llm \\
+          --llm-url http://127.0.0.1:8080/v1 --llm-model qwen2.5-vl
       fieldglass search shop.collection --text "boots" --not-text "leather" --format json
       curl -s https://example.org/cat.jpg | fieldglass search holiday.collection --image -
       fieldglass search shop.collection --image red.jpg --rerank superglobal --rerank-set m=100
@@ -62,6 +64,8 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
                 _table(result)
             else:
                 _write(_rendered(result, form), out)
+                if form != "json":
+                    _notes(result)
     if show and out is not None:
         click.launch(str(out.resolve()))
 
@@ -116,5 +120,9 @@ def _table(result: SearchResult) -> None:
     )
     if not result.hits:
         click.echo("Nothing was found.", err=True)
+    _notes(result)
+
+
+def _notes(result: SearchResult) -> None:
     for note in result.notes:
         click.echo(f"note: {note}", err=True)

@@ -44,7 +44,8 @@ class AlphaQe:
 
     def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
         """n queries -> one probe with n rows; searches the gallery once."""
-        asked = unit(one_vector(self.base.compose(queries, encoder, gallery), "alpha-qe"))
+        base = self.base.compose(queries, encoder, gallery)
+        asked = unit(one_vector(base, "alpha-qe"))
         rankings = gallery.neighbours(self.field, asked, self.n)
         near = as_query(encoder, gallery.vectors(self.field, np.concatenate([each.positions for each in rankings])))
         moved = asked.astype(np.float64)
@@ -53,4 +54,4 @@ class AlphaQe:
             start, stop = stop, stop + len(ranking.positions)
             moved[row] += np.maximum(ranking.scores, 0.0) ** self.alpha @ near[start:stop].astype(np.float64)
         found = unit(moved.astype(np.float32))
-        return Probes((Probe(self.field, found, label="expanded"),), Fusion("alpha-qe", "linear"))
+        return Probes((Probe(self.field, found, label="expanded"),), Fusion("alpha-qe", "linear"), base.notes)

@@ -59,10 +59,17 @@ class Blend:
         single = [collapsed(each) for each in both]
         if self.by == "zscore" and single[0] is not None and single[1] is not None:
             probes = tuple(replace(each, weight=part) for each, part in zip(single, shares, strict=True) if each)
-            return Probes(probes, Fusion(name, "moments", weighted_z))
+            return Probes(probes, Fusion(name, "moments", weighted_z), _notes(both, len(queries)))
         parts = [_labelled(each) for each in both]
         normal = {"zscore": _standard, "percentile": percentile, "rrf": _reciprocal}[self.by]
-        return Probes((*parts[0], *parts[1]), Fusion(name, "scores", _blend(both, shares, normal)))
+        fusion = Fusion(name, "scores", _blend(both, shares, normal))
+        return Probes((*parts[0], *parts[1]), fusion, _notes(both, len(queries)))
+
+
+def _notes(both: Sequence[Probes], count: int) -> tuple[tuple[str, ...], ...]:
+    """What either composer said of each query."""
+    first, second = (each.notes or ((),) * count for each in both)
+    return tuple((*one, *other) for one, other in zip(first, second, strict=True))
 
 
 def _blend(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fieldglass.composers.captions import captions_of, described
+from fieldglass.composers.editing import Editing, filled
 from fieldglass.composers.pictures import shown
 from fieldglass.composers.vectors import unit
 from fieldglass.composers.wording import Said, asked, weighted_rows, without_refused
@@ -14,6 +16,7 @@ from fieldglass.types import Fusion, Probe, Probes
 
 if TYPE_CHECKING:
     from fieldglass.interfaces import Encoder
+    from fieldglass.llm import LanguageModel
     from fieldglass.types import F32, GalleryView, Query
 
 __all__ = ["Cirevl", "Edit"]
@@ -27,8 +30,11 @@ class Cirevl:
 
     Captions are those of the metadata column `column` (`fieldglass caption import` or `annotate` fills it) or, for
     a picture from elsewhere, a text of the role `description`. They are edited by the language model `llm_model` at
-    `llm_url` (any endpoint that speaks OpenAI's protocol; the key from FIELDGLASS_LLM_KEY), or else by `template`,
-    which stands in for one offline. `edit` is a function that does it instead.
+    `llm_url` (else those of FIELDGLASS_LLM_MODEL and FIELDGLASS_LLM_URL), or, without one, by `template`. `edit` is a
+    function that does it instead.
+
+    Where the endpoint is down the template stands in and the answer says so; with `llm_required` that is an
+    EndpointError. `llm_private` lets the captions of a private collection go to another machine.
     """
 
     requires = frozenset({"texts"})
@@ -40,28 +46,34 @@ class Cirevl:
         column: str = "caption",
         llm_url: str = "",
         llm_model: str = "",
+        llm_required: bool = False,
+        llm_private: bool = False,
+        timeout_s: float = 60.0,
         edit: Edit | None = None,
         field: str = "image",
     ) -> None:
         if "{caption}" not in template or "{instruction}" not in template:
             raise UsageError(f"The template {template!r} lacks {{caption}} or {{instruction}}.")
-        if bool(llm_url) != bool(llm_model):
-            raise UsageError("A language model needs both llm_url and llm_model.")
         self.template, self.column, self.field = template, column, field
-        self._edit = edit or self._model(llm_url, llm_model) or self._filled
+        self.required, self.allowed = llm_required, llm_private
+        self._given = edit
+        self._model = None if edit is not None else _model(llm_url, llm_model, timeout_s)
 
     def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
         """n queries -> one probe with n unit rows."""
-        parts = []
+        editing = self._editing(gallery)
+        edit = editing.edit if editing is not None else self._given or self._filled
+        parts, notes = [], []
         for query, captions in zip(queries, self._captions(queries, gallery), strict=True):
             said = asked(query, "cirevl")
             together = len({weight for _, weight in said}) == 1
             wanted = [(" and ".join(text for text, _ in said), 1.0)] if together else said
             parts.append(
-                [(self._edit(caption, text), part * weight) for caption, part in captions for text, weight in wanted]
+                [(edit(caption, text), part * weight) for caption, part in captions for text, weight in wanted]
             )
+            notes.append(editing.notes() if editing is not None else ())
         found = without_refused(unit(weighted_rows(parts, encoder)), queries, encoder)
-        return Probes((Probe(self.field, found, label="edited caption"),), Fusion("cirevl", "linear"))
+        return Probes((Probe(self.field, found, label="edited caption"),), Fusion("cirevl", "linear"), tuple(notes))
 
     def bare(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> F32:
         """(n, d) unit rows: the captions as they are."""
@@ -86,13 +98,22 @@ class Cirevl:
             for said in given
         ]
 
-    def _filled(self, caption: str, instruction: str) -> str:
-        return self.template.replace("{instruction}", instruction).replace("{caption}", caption.rstrip(". "))
-
-    @staticmethod
-    def _model(url: str, model: str) -> Edit | None:
-        if not url:
+    def _editing(self, gallery: GalleryView) -> Editing | None:
+        if self._model is None:
             return None
-        from fieldglass.composers.editing import ModelEdit
+        from fieldglass.llm import guard
 
-        return ModelEdit(url, model)
+        private = guard(gallery, self._model, allowed=self.allowed)
+        return Editing(self._model, self.template, self.required, keep=not private)
+
+    def _filled(self, caption: str, instruction: str) -> str:
+        return filled(self.template, caption, instruction)
+
+
+def _model(url: str, model: str, timeout_s: float) -> LanguageModel | None:
+    """None where neither an address nor the name of a model is given, here or in the environment."""
+    if not any((url, model, os.environ.get("FIELDGLASS_LLM_URL"), os.environ.get("FIELDGLASS_LLM_MODEL"))):
+        return None
+    from fieldglass.llm import LanguageModel
+
+    return LanguageModel(url, model, timeout_s=timeout_s)

@@ -1,19 +1,17 @@
-"""Captions edited by a language model behind an endpoint that speaks OpenAI's protocol; each answer is kept."""
+"""Captions edited as an instruction asks: by a language model, or by a template that stands in for one."""
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import json
-import os
-import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from fieldglass.errors import QueryError, UsageError
-from fieldglass.models.cache import cache_dir, write_atomic
+from fieldglass.errors import EndpointError
 
-__all__ = ["ModelEdit", "parse"]
+if TYPE_CHECKING:
+    from fieldglass.llm import LanguageModel
 
-VERSION = 1  # of the instruction below: another one asks again
+__all__ = ["Editing", "filled", "parse"]
+
 LABEL = "Edited Description:"
 INSTRUCTION = f"""You get the description of a picture and an instruction that changes it.
 Answer with one line that begins with "{LABEL}" and describes the changed picture in one short sentence.
@@ -28,54 +26,58 @@ Instruction: is blue and sleeveless
 {LABEL} a blue sleeveless dress with a belt"""
 
 
-class ModelEdit:
-    """(caption, instruction) -> edited caption by POST to `url`/chat/completions, at temperature 0.
+@dataclass
+class Editing:
+    """Edits captions for one batch of queries, and notes what stood in for the model.
 
-    The key comes from FIELDGLASS_LLM_KEY alone. Answers are kept in the user's cache by model, caption and
-    instruction. QueryError where the endpoint does not answer within `timeout_s`, twice.
+    Where the endpoint is down `template` edits, unless the model is `required`: EndpointError then. An answer without
+    an edited description is asked for again; where none comes the instruction stands for it, as the authors do.
     """
 
-    def __init__(self, url: str, model: str, *, timeout_s: float = 60.0) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise UsageError(f"llm_url is an http address, not {url!r}.")
-        self.url, self.model, self.timeout_s = url.rstrip("/"), model, timeout_s
+    model: LanguageModel
+    template: str
+    required: bool = False
+    keep: bool = True
+    noted: list[str] = field(default_factory=list)
 
-    def __call__(self, caption: str, instruction: str) -> str:
-        """The edited caption; the instruction itself where the answer has none, as the authors do."""
-        key = json.dumps([VERSION, self.url, self.model, caption, instruction])
-        kept = cache_dir() / "edits" / f"{hashlib.sha256(key.encode()).hexdigest()}.txt"
+    def edit(self, caption: str, instruction: str) -> str:
+        """The caption of what is looked for."""
+        question = f"Image Content: {' '.join(caption.split())}\nInstruction: {' '.join(instruction.split())}"
         try:
-            return kept.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            found = parse(self._asked(f"Image Content: {caption}\nInstruction: {instruction}"), instruction)
-        write_atomic(kept, found.encode())
+            said = self.model.ask(
+                question, system=INSTRUCTION, accept=lambda text: parse(text) is not None, keep=self.keep
+            )
+        except EndpointError as error:
+            if self.required:
+                raise
+            self._note(f"The template edited the caption: {error.message}")
+            return filled(self.template, caption, instruction)
+        found = parse(said.text)
+        if found is None:
+            self._note("The language model edited no caption: the text alone was searched.")
+        return found or instruction
+
+    def notes(self) -> tuple[str, ...]:
+        """Those since the last call."""
+        found, self.noted = tuple(self.noted), []
         return found
 
-    def _asked(self, question: str) -> str:
-        messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": question}]
-        body = json.dumps({"model": self.model, "messages": messages, "temperature": 0, "max_tokens": 700})
-        headers = {"Content-Type": "application/json"}
-        key = os.environ.get("FIELDGLASS_LLM_KEY")
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
-        reason = ""
-        for _ in range(2):
-            request = urllib.request.Request(f"{self.url}/chat/completions", body.encode(), headers)
-            try:
-                with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:
-                    return str(json.load(answer)["choices"][0]["message"]["content"])
-            except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-                reason = str(error) or type(error).__name__
-        raise QueryError(
-            f"The language model at {self.url} gave no answer: {reason}.",
-            hint="Leave llm_url out: the template then edits the captions.",
-        )
+    def _note(self, text: str) -> None:
+        if text not in self.noted:
+            self.noted.append(text)
 
 
-def parse(answer: str, instruction: str) -> str:
-    """What follows the label on the first line that has it; the instruction where none does."""
+def filled(template: str, caption: str, instruction: str) -> str:
+    """ "{caption}, but {instruction}" with both put in."""
+    return template.replace("{instruction}", instruction).replace("{caption}", caption.rstrip(". "))
+
+
+def parse(answer: str) -> str | None:
+    """What follows the label on the first line that has it; None where none does."""
     for line in answer.splitlines():
-        text = line.strip()
-        if text.lower().startswith(LABEL.lower()) and text[len(LABEL) :].strip():
-            return text[len(LABEL) :].strip()
-    return instruction
+        text = line.strip().strip("*").strip()
+        if text.lower().startswith(LABEL.lower()):
+            found = text[len(LABEL) :].strip().strip("*").strip()
+            if found:
+                return found
+    return None

@@ -63,10 +63,11 @@ class Pdv:
     def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
         """n queries -> one probe with n rows."""
         bare = self._describing.bare(queries, encoder, gallery)
-        composed = one_vector(self.base.compose(queries, encoder, gallery), "pdv")
+        changed = self.base.compose(queries, encoder, gallery)
+        composed = one_vector(changed, "pdv")
         pictures = picture_vectors(queries, encoder, gallery, self.field, name="pdv")
         found = directed(bare, composed, pictures, self.alpha_image, self.alpha_text, self.beta)
-        return Probes((Probe(self.field, found, label="pdv"),), Fusion("pdv", "linear"))
+        return Probes((Probe(self.field, found, label="pdv"),), Fusion("pdv", "linear"), changed.notes)
 
 
 def directed(bare: F32, composed: F32, pictures: F32, alpha_image: float, alpha_text: float, beta: float) -> F32:

@@ -158,11 +158,13 @@ class _Runner:
                 k=self.depth,
                 rerank=self.rerank,
                 rerank_options=self.rerank_options,
+                rerank_required=True,  # figures of another method are worse than none
                 calibrate=self.calibrate,
                 index="exact",
             )
             for (query, _), ranking in zip(asked, found, strict=True):
                 self.answered += 1
+                self.notes.update(dict.fromkeys(ranking.notes))
                 self.notes.update(dict.fromkeys(ranking.notes))
                 names = tuple(self.names[ranking.positions].tolist())
                 yield query, Ranking(ranking.positions, ranking.scores, ranking.exact, names)

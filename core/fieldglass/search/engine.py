@@ -57,6 +57,7 @@ class Engine:
         collapse: str | None = None,
         rerank: str | Reranker | None = None,
         rerank_options: Mapping[str, Any] | None = None,
+        rerank_required: bool = False,
         calibrate: str = "all",
         index: str = "auto",
     ) -> list[Outcome]:
@@ -66,6 +67,7 @@ class Engine:
         :param min_score: hits below it are left out.
         :param collapse: a group of which only the best item is kept.
         :param rerank: a reranker for the first hits; `rerank_options` go with a name.
+        :param rerank_required: EndpointError where its endpoint is down, instead of the hits as they are with a note.
         :param calibrate: "all" (every live item of the field) or "matches" (those that pass the filter).
         :param index: "auto", "exact", or the kind of index that must be used.
         """
@@ -78,7 +80,7 @@ class Engine:
         view = self.view()
         if collapse is not None and collapse not in view.snapshot.columns:
             raise QueryError(f"There is no group {collapse!r} to collapse by.", hint=_groups(view.snapshot))
-        reranking = Reranking(rerank, rerank_options)
+        reranking = Reranking(rerank, rerank_options, required=rerank_required)
         found: dict[int, Outcome] = {}
         for asked, mine in _by_composer(composer, queries):
             name, maker = self._composer(asked, options or {})
@@ -98,11 +100,12 @@ class Engine:
         k: int = 10,
         rerank: str | Reranker | None = None,
         rerank_options: Mapping[str, Any] | None = None,
+        rerank_required: bool = False,
         calibrate: str = "all",
         index: str = "auto",
     ) -> Iterator[Ranking]:
         """The rankings of `search` by one composer, in order, and nothing else of the hits: no ids, no metadata."""
-        view, reranking = self.view(), Reranking(rerank, rerank_options)
+        view, reranking = self.view(), Reranking(rerank, rerank_options, required=rerank_required)
         name, maker = self._composer(composer, options or {})
         for start in range(0, len(queries), BATCH):
             job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
@@ -118,14 +121,15 @@ class Engine:
         calibrate: str = "all",
         rerank: str | Reranker | None = None,
         rerank_options: Mapping[str, Any] | None = None,
+        rerank_required: bool = False,
     ) -> Explanation:
         """Why an item stands where it stands: its rank, what each probe gave to its score, where a reranker put it."""
-        reranking = Reranking(rerank, rerank_options)
+        reranking = Reranking(rerank, rerank_options, required=rerank_required)
         view = self.view()
         name, maker = self._composer(composer or _default(query), options or {})
         job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, "exact")
         searcher, scopes, notes = job.prepared([query])
-        found = explanation(searcher, scopes[0], id, name, tuple(notes))
+        found = explanation(searcher, scopes[0], id, name, (*notes, *job.notes(0)))
         if not reranking or found.rank is None:
             return found
         (ranking,) = searcher.search(scopes, reranking.depth(1))
@@ -214,8 +218,12 @@ class _Job:
         searcher, scopes, _ = self.prepared(queries)
         found = searcher.search(scopes, reranking.depth(k))
         ranked = reranking.all(queries, self.probes, found, k, self.view)
-        said = self.probes.notes
-        return [replace(each, notes=(*said, *each.notes)) for each in ranked] if said else ranked
+        said = [(*self.probes.notes, *self.notes(query)) for query in range(len(ranked))]
+        return [replace(each, notes=(*notes, *each.notes)) for each, notes in zip(ranked, said, strict=True)]
+
+    def notes(self, query: int) -> tuple[str, ...]:
+        """What the composer has to say about one query alone."""
+        return self.probes.query_notes[query] if self.probes.query_notes else ()
 
     def run(
         self,
@@ -244,7 +252,7 @@ class _Job:
         elapsed = {**self.elapsed, "total": round(sum(self.elapsed.values()), 3)}
         outcomes = []
         start = 0
-        for ranking, scope in zip(kept, scopes, strict=True):
+        for query, (ranking, scope) in enumerate(zip(kept, scopes, strict=True)):
             mine = slice(start, start + len(ranking.positions))
             start = mine.stop
             named = Ranking(ranking.positions, ranking.scores, ranking.exact, tuple(ids[mine]))
@@ -257,7 +265,7 @@ class _Job:
                     ranking.exact,
                     elapsed,
                     scope.matched,
-                    (*notes, *ranking.notes),
+                    (*notes, *self.notes(query), *ranking.notes),
                     reranking.name,
                 )
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldglass.errors import PluginError, UsageError
+from fieldglass.errors import EndpointError, PluginError, UsageError
 from fieldglass.registry import registry
 from fieldglass.types import Probe, Probes, Ranking
 
@@ -19,9 +20,15 @@ __all__ = ["Reranking"]
 
 
 class Reranking:
-    """A reranker under the name it was asked by; `given` is an object, a name with its options, or None."""
+    """A reranker under the name it was asked by; `given` is an object, a name with its options, or None.
 
-    def __init__(self, given: str | Reranker | None, options: Mapping[str, Any] | None = None) -> None:
+    Where the endpoint that it asks is down, hits keep their order with a note, unless it is `required`.
+    """
+
+    def __init__(
+        self, given: str | Reranker | None, options: Mapping[str, Any] | None = None, *, required: bool = False
+    ) -> None:
+        self.required = required
         if options and not isinstance(given, str):
             raise UsageError(
                 "Options of a reranker go with its name.", hint="Give --rerank NAME; `fieldglass list rerankers`."
@@ -56,7 +63,12 @@ class Reranking:
         if self.by is None or not len(ranking.positions):
             return ranking
         named = Ranking(ranking.positions, ranking.scores, ranking.exact, tuple(view.ids(ranking.positions)))
-        found = self.by.rerank(query, probes, named, view)
+        try:
+            found = self.by.rerank(query, probes, named, view)
+        except EndpointError as error:
+            if self.required:
+                raise
+            return replace(ranking, notes=(*ranking.notes, f"Not re-ranked: {error.message}"))
         if len(found.scores) != len(found.positions) or not np.array_equal(
             np.sort(found.positions), np.sort(ranking.positions)
         ):
@@ -78,4 +90,6 @@ def row_of(probes: Probes, query: int) -> Probes:
     return Probes(
         tuple(Probe(each.field, each.vectors[one], each.weight, each.bias, each.label) for each in probes.probes),
         probes.fusion,
+        probes.notes,
+        probes.query_notes[one],
     )

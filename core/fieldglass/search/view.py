@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldglass.errors import LoaderError, QueryError
+from fieldglass.errors import FieldglassError, LoaderError, QueryError
 from fieldglass.registry import registry
 from fieldglass.search.moments import moments
 from fieldglass.search.rows import Scratch, SegmentRows, reduced, windows
@@ -74,6 +74,11 @@ class View:
         """The names of the derived files that the catalogue lists, sound or not."""
         return frozenset(self.snapshot.info()["derived"])
 
+    @cached_property
+    def private(self) -> bool:
+        """Whether a loader of one of its sources is private, or is not installed and so cannot tell."""
+        return any(_is_private(source.loader) for source in self.snapshot.sources.values())
+
     def norm(self, field: str) -> float:
         """The norm of a long row of a field (of all rows of an item, where they are summed), from a few hundred."""
         if field not in self._norms:
@@ -137,3 +142,10 @@ class View:
             sample: Sample = found
             return sample
         raise LoaderError(f"The loader {source.loader!r} gave nothing for {id!r}.")
+
+
+def _is_private(loader: str) -> bool:
+    try:
+        return bool(getattr(registry().factory("loaders", loader), "private", False))
+    except FieldglassError:
+        return True

@@ -19,6 +19,8 @@ __all__ = ["ArrayGallery", "full_scan"]
 class ArrayGallery:
     """A `GalleryView` of arrays (n, rows, dim), one per field, for tests and for vectors without a collection."""
 
+    private = False
+
     def __init__(
         self, ids: Sequence[str], fields: Mapping[str, F32], metadata: Sequence[Mapping[str, Any]] | None = None
     ) -> None:

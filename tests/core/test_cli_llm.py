@@ -1,0 +1,170 @@
+"""Language models from the command line: search, explain and eval, an endpoint that is down, what it cost, privacy."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+import fieldglass
+from fieldglass.cli import main
+from llm_server import closed_port, serving, status
+from plugged import paint, site  # noqa: F401
+
+SECRET = "sk-very-secret"
+
+
+@pytest.fixture
+def run(site, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIELDGLASS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FIELDGLASS_LLM_KEY", SECRET)
+    for name in ("FIELDGLASS_LLM_URL", "FIELDGLASS_LLM_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("fieldglass.llm.client.pause", lambda attempt, base_s: 0.01)
+    paint(tmp_path / "pics")
+    with fieldglass.create("c.collection", "tiny") as made:
+        made.index("pics")
+    return lambda *arguments: CliRunner().invoke(main, [str(each) for each in arguments])
+
+
+SEARCH = ("search", "c.collection", "--image", "pics/red.png", "--text", "green")
+
+
+def using(server):
+    return ("--llm-url", server if isinstance(server, str) else server.url, "--llm-model", "small")
+
+
+def ids(done):
+    return [hit["id"] for hit in json.loads(done.stdout)["hits"]]
+
+
+def test_search_in_the_models_order_and_what_it_cost(run):
+    plain = ids(run(*SEARCH, "--format", "json"))
+    with serving('{"order": [2, 1]}') as server:
+        call = (*SEARCH, "--rerank", "llm", *using(server), "--llm-price", "1000,10000", "--format", "json")
+        first, again = run(*call), run(*call)
+        assert len(server.asked) == 1
+    assert ids(first) == [plain[1], plain[0], *plain[2:]] == ids(again)
+    assert json.loads(first.stdout)["reranker"] == "llm" and "re-ranked" not in first.stdout
+    assert re.search(r"language model: 1 question, 100 tokens in, 10 out, [\d.]+ s, cost 0\.2000\n", first.stderr)
+    assert re.search(r"language model: 1 question, 1 of them kept from before, 0 tokens in", again.stderr)
+    assert SECRET not in first.output
+
+
+def test_an_endpoint_that_is_down_leaves_the_hits_as_they_are_and_says_so(run):
+    plain = ids(run(*SEARCH, "--format", "json"))
+    call = (*SEARCH, "--rerank", "llm", *using(closed_port()))
+    for form in ("json", "html", "table"):
+        done = run(*call, "--format", form)
+        assert done.exit_code == 0 and "Not re-ranked: The language model at http://127" in done.output
+        assert "Traceback" not in done.output
+        if form == "json":
+            assert ids(done) == plain and "Not re-ranked" in json.loads(done.stdout)["notes"][-1]
+        else:
+            assert "Not re-ranked" in done.stderr
+        if form == "html":
+            assert "Not re-ranked" in done.stdout
+    page = run(*call, "--out", "page.html", "--format", "html")
+    assert page.exit_code == 0 and "Not re-ranked" in page.stderr
+    needed = run(*call, "--rerank-required")
+    assert needed.exit_code == 1 and "gave no answer: connection refused" in needed.output
+    assert "fieldglass llm check" in needed.output
+
+
+def test_a_file_of_queries_says_it_for_each(run, tmp_path):
+    (tmp_path / "q.csv").write_text("id,text\n1,green\n2,blue\n3,red\n")
+    with serving('{"order": [2, 1]}', status(401, f"bad key {SECRET}")) as server:
+        done = run("search", "c.collection", "--queries", "q.csv", "--rerank", "llm", *using(server))
+        assert len(server.asked) == 2, "an endpoint that refuses is left alone"
+    notes = [json.loads(line)["notes"] for line in done.stdout.splitlines()]
+    assert done.exit_code == 0 and notes[0] == [] and notes[1] == notes[2]
+    assert "Not re-ranked" in notes[1][0] and "bad key ***" in notes[1][0] and SECRET not in done.output
+
+
+def test_explain_and_the_environment(run, monkeypatch):
+    plain = ids(run(*SEARCH, "--format", "json"))
+    with serving('{"order": [2, 1]}') as server:
+        monkeypatch.setenv("FIELDGLASS_LLM_URL", server.url)
+        monkeypatch.setenv("FIELDGLASS_LLM_MODEL", "small")
+        done = run("explain", "c.collection", plain[0], *SEARCH[2:], "--rerank", "llm", "--format", "json")
+    found = json.loads(done.stdout)
+    assert (found["rank"], found["reranked"]) == (1, 2)
+
+
+def test_cirevl_by_the_command_line(run, tmp_path):
+    name = ids(run(*SEARCH, "--format", "json"))[0]
+    (tmp_path / "told.csv").write_text(f"id,caption\n{name},a wall\n")
+    assert run("annotate", "c.collection", "told.csv").exit_code == 0
+    call = ("search", "c.collection", "--like", name, "--text", "blue", "--composer", "cirevl", "--format", "json")
+    with serving("Edited Description: blue") as server:
+        assert ids(run(*call, *using(server)))[0] == "blue.png"
+        assert server.asked[0][2]["messages"][-1]["content"] == "Image Content: a wall\nInstruction: blue"
+    done = run(*call, *using(closed_port()))
+    assert done.exit_code == 0 and "The template edited the caption" in json.loads(done.stdout)["notes"][0]
+    done = run(*call, *using(closed_port()), "--set", "llm_required=true")
+    assert done.exit_code == 1 and "gave no answer" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--llm-url", "http://localhost:1"), "--composer cirevl and --rerank llm do"),
+        (("--rerank", "superglobal", "--llm-model", "x"), "--composer cirevl and --rerank llm do"),
+        (("--rerank", "llm"), "FIELDGLASS_LLM_URL"),
+        (("--rerank", "llm", "--llm-url", "localhost:1", "--llm-model", "x"), "http or https"),
+        (("--rerank", "llm", "--llm-url", "http://u:p@localhost", "--llm-model", "x"), "FIELDGLASS_LLM_KEY"),
+        (("--rerank", "llm", *using("http://localhost:1"), "--llm-price", "cheap"), "IN,OUT"),
+        (("--rerank", "llm", *using("http://localhost:1"), "--rerank-set", "mode=tree"), "mode"),
+    ],
+)
+def test_what_is_refused(run, arguments, said):
+    done = run(*SEARCH, *arguments)
+    assert done.exit_code == 2 and said in done.output and "u:p" not in done.output
+
+
+def test_a_private_collection_is_told_from_its_loaders(run):
+    with fieldglass.open("c.collection") as opened:
+        assert opened.engine.view().private is False
+    call = (*SEARCH, "--rerank", "llm", *using("http://models.example.org/v1"))
+    from fieldglass.loaders.files import Files
+
+    Files.private = True
+    try:
+        done = run(*call)
+    finally:
+        Files.private = False
+    assert done.exit_code == 2 and "This collection is private" in done.output
+
+
+def test_a_collection_whose_loader_is_gone_counts_as_private(run):
+    from fieldglass.search.view import _is_private
+
+    assert _is_private("files") is False and _is_private("med/none-such") is True
+
+
+def test_check_says_what_a_model_can_do(run):
+    def both(asked):
+        return "yes" if isinstance(asked["messages"][-1]["content"], str) else "Red."
+
+    with serving(both) as server:
+        done = run("llm", "check", *using(server))
+    assert done.exit_code == 0 and "on this machine: it answers 'yes'" in done.stdout
+    assert "shown a red picture, it answers 'Red.'" in done.stdout
+    with serving("yes", status(400, "no image input")) as server:
+        done = run("llm", "check", *using(server))
+    assert done.exit_code == 0 and "takes no pictures" in done.stdout and "no image input" in done.stdout
+    done = run("llm", "check", *using(closed_port()))
+    assert done.exit_code == 1 and "refused" in done.output
+
+
+def test_kept_answers_are_counted_and_forgotten(run):
+    with serving("[2, 1]") as server:
+        run(*SEARCH, "--rerank", "llm", *using(server))
+    found = json.loads(run("llm", "kept", "--format", "json").stdout)
+    assert found["answers"] == 1 and found["bytes"] > 10
+    assert "1 answers" in run("llm", "kept").stdout
+    assert run("llm", "forget").stdout == "forgot 1 answers\n"
+    assert json.loads(run("llm", "kept", "--format", "json").stdout)["answers"] == 0
