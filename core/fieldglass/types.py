@@ -233,8 +233,8 @@ class Fusion:
 class Probes:
     """What a composer returns: probes, all with the same n, and their fusion.
 
-    `notes` say what the composer did that one would not expect; they stand beside the answer. `query_notes` are those of
-    each query, one tuple per query or none at all: what stood in for a model that was down.
+    `notes` say what the composer did that one would not expect; they stand beside the answer. `query_notes` are those
+    of each query, one tuple per query or none at all: what stood in for a model that was down.
     """
 
     probes: tuple[Probe, ...]

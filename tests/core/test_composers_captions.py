@@ -206,7 +206,7 @@ def test_a_language_model_edits_the_caption_once():
     with serving("Sure!\n**edited description:** a blue hat\nmore") as server:
         found = edited(server)
         assert found.probes[0].vectors == pytest.approx(np.stack([TEXT, TEXT]), abs=1e-6)
-        assert found.notes == ((), ())
+        assert found.query_notes == ((), ())
         ((_, _, asked),) = server.asked
     assert asked["messages"][-1]["content"] == "Image Content: a hat\nInstruction: blue"
 
@@ -215,14 +215,16 @@ def test_an_answer_without_an_edited_description_is_the_instruction():
     with serving("nothing", "I cannot.", "Edited Description:") as server:
         found = edited(server)
     assert found.probes[0].vectors == pytest.approx(np.stack([BARE, BARE]), abs=1e-6)
-    assert all("edited no caption" in notes[0] for notes in found.notes)
+    assert all("edited no caption" in notes[0] for notes in found.query_notes)
     assert parse("no label here") is None
 
 
 def test_the_template_stands_in_for_an_endpoint_that_is_down_unless_it_is_required():
     found = edited(closed_port())
     assert found.probes[0].vectors == pytest.approx(np.stack([PICTURE, PICTURE]), abs=1e-6)
-    assert all(len(notes) == 1 and "The template edited the caption: The language" in notes[0] for notes in found.notes)
+    assert all(
+        len(notes) == 1 and "The template edited the caption: The language" in notes[0] for notes in found.query_notes
+    )
     with pytest.raises(EndpointError, match="gave no answer"):
         edited(closed_port(), llm_required=True)
 
@@ -234,7 +236,7 @@ def test_composers_over_cirevl_hand_its_notes_on():
                 getattr(made, each)._model = LanguageModel(closed_port(), "small", pause_s=0.01)
         encoder = GivenVectors({"a hat, but blue": TEXT, "a hat": BARE})
         gallery = ArrayGallery(["a"], {"image": GALLERY[:1, None]}, [{"caption": "a hat"}])
-        (notes,) = made.compose([BLUER], encoder, gallery).notes
+        (notes,) = made.compose([BLUER], encoder, gallery).query_notes
         assert len(notes) == 1 and "template" in notes[0]
 
 

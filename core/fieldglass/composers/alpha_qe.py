@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,4 +55,4 @@ class AlphaQe:
             start, stop = stop, stop + len(ranking.positions)
             moved[row] += np.maximum(ranking.scores, 0.0) ** self.alpha @ near[start:stop].astype(np.float64)
         found = unit(moved.astype(np.float32))
-        return Probes((Probe(self.field, found, label="expanded"),), Fusion("alpha-qe", "linear"), base.notes)
+        return replace(base, probes=(Probe(self.field, found, label="expanded"),), fusion=Fusion("alpha-qe", "linear"))

@@ -59,17 +59,18 @@ class Blend:
         single = [collapsed(each) for each in both]
         if self.by == "zscore" and single[0] is not None and single[1] is not None:
             probes = tuple(replace(each, weight=part) for each, part in zip(single, shares, strict=True) if each)
-            return Probes(probes, Fusion(name, "moments", weighted_z), _notes(both, len(queries)))
+            return _noted(Probes(probes, Fusion(name, "moments", weighted_z)), both, len(queries))
         parts = [_labelled(each) for each in both]
         normal = {"zscore": _standard, "percentile": percentile, "rrf": _reciprocal}[self.by]
         fusion = Fusion(name, "scores", _blend(both, shares, normal))
-        return Probes((*parts[0], *parts[1]), fusion, _notes(both, len(queries)))
+        return _noted(Probes((*parts[0], *parts[1]), fusion), both, len(queries))
 
 
-def _notes(both: Sequence[Probes], count: int) -> tuple[tuple[str, ...], ...]:
-    """What either composer said of each query."""
-    first, second = (each.notes or ((),) * count for each in both)
-    return tuple((*one, *other) for one, other in zip(first, second, strict=True))
+def _noted(probes: Probes, both: Sequence[Probes], count: int) -> Probes:
+    """With what either composer said, of all queries and of each."""
+    first, second = (each.query_notes or ((),) * count for each in both)
+    of_each = tuple((*one, *other) for one, other in zip(first, second, strict=True))
+    return replace(probes, notes=(*both[0].notes, *both[1].notes), query_notes=of_each)
 
 
 def _blend(

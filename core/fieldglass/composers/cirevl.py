@@ -73,7 +73,8 @@ class Cirevl:
             )
             notes.append(editing.notes() if editing is not None else ())
         found = without_refused(unit(weighted_rows(parts, encoder)), queries, encoder)
-        return Probes((Probe(self.field, found, label="edited caption"),), Fusion("cirevl", "linear"), tuple(notes))
+        fusion = Fusion("cirevl", "linear")
+        return Probes((Probe(self.field, found, label="edited caption"),), fusion, query_notes=tuple(notes))
 
     def bare(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> F32:
         """(n, d) unit rows: the captions as they are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -67,7 +68,7 @@ class Pdv:
         composed = one_vector(changed, "pdv")
         pictures = picture_vectors(queries, encoder, gallery, self.field, name="pdv")
         found = directed(bare, composed, pictures, self.alpha_image, self.alpha_text, self.beta)
-        return Probes((Probe(self.field, found, label="pdv"),), Fusion("pdv", "linear"), changed.notes)
+        return replace(changed, probes=(Probe(self.field, found, label="pdv"),), fusion=Fusion("pdv", "linear"))
 
 
 def directed(bare: F32, composed: F32, pictures: F32, alpha_image: float, alpha_text: float, beta: float) -> F32:
