@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from fieldglass.ingest import Joined, Progress, Report
+    from fieldglass.search import Augmented
     from fieldglass.store import Committed, Finding, JournalRow
 
 __all__ = ["Collection", "create", "import_", "open"]
@@ -200,6 +201,22 @@ class Collection(Searchable):
             field=field,
             again=again,
         )
+
+    def augment(
+        self,
+        *,
+        field: str | None = None,
+        k: int = 10,
+        alpha: float = 3.0,
+        again: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Augmented:
+        """Fill another field with the vectors of this one, each moved towards its `k` nearest; see `search.augment`."""
+        from fieldglass.search import augment, build
+
+        done = augment(self.store, base=self._field, field=field, k=k, alpha=alpha, again=again, progress=progress)
+        build(self.store, fields=[done.field])
+        return done
 
     def relocate(self, name: str, root: str | os.PathLike[str]) -> None:
         """Say where a source lies now."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "problems": ("fieldglass.cli.inspect:problems", "The items that could not be taken, and why."),
     "annotate": ("fieldglass.cli.change:annotate", "Add columns from a table, joined by id."),
     "caption": ("fieldglass.cli.caption:caption", "Store captions with the items."),
+    "augment": ("fieldglass.cli.augment:augment", "Make a field whose vectors are smoothed by their neighbours."),
     "refresh": ("fieldglass.cli.change:refresh", "Run the metadata hooks again, without encoding."),
     "rm": ("fieldglass.cli.change:rm", "Remove items from a collection."),
     "relocate": ("fieldglass.cli.change:relocate", "Say where a source has moved."),

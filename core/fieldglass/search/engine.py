@@ -15,15 +15,16 @@ from fieldglass.errors import FingerprintError, QueryError, UsageError
 from fieldglass.registry import registry
 from fieldglass.search.calibrate import calibrate, needs_calibration
 from fieldglass.search.explain import Explanation, explanation, moved
-from fieldglass.search.finish import collapsed, enough, lacking
+from fieldglass.search.finish import behind, collapsed, enough, lacking
 from fieldglass.search.indexed import Indexes
+from fieldglass.search.nearest import nearest
 from fieldglass.search.outcome import Outcome
 from fieldglass.search.plan import Plan
 from fieldglass.search.reranking import Reranking
 from fieldglass.search.route import Searcher
 from fieldglass.search.scope import Scopes
 from fieldglass.search.view import View
-from fieldglass.types import Fusion, Probe, Probes, Ranking
+from fieldglass.types import Probes, Ranking
 
 if TYPE_CHECKING:
     from fieldglass.interfaces import Composer, Encoder, Reranker
@@ -146,10 +147,7 @@ class Engine:
             return self._view
 
     def _nearest(self, view: View, field: str, vectors: F32, k: int) -> list[Ranking]:
-        probes = Probes((Probe(field, vectors),), Fusion("nearest", "linear"))
-        plan = Plan.of(probes, view.snapshot.fields, len(vectors))
-        searcher = Searcher(view, plan, self._indexes.ready(view, plan.fields, "auto"))
-        return searcher.search([Scopes(view, plan.fields).whole] * len(vectors), k)
+        return nearest(view, self._indexes, field, vectors, k)
 
     def _composer(self, composer: str | Composer, options: Mapping[str, Any]) -> tuple[str, Composer]:
         if not isinstance(composer, str):
@@ -211,7 +209,11 @@ class _Job:
             self._tick("calibrate")
         used = self.indexes.ready(self.view, plan.fields, self.index)
         searcher = Searcher(self.view, plan, used)
-        return searcher, found, [*self.probes.notes, *notes, *used.notes, *lacking(self.view, plan)]
+        return (
+            searcher,
+            found,
+            [*self.probes.notes, *notes, *used.notes, *lacking(self.view, plan), *behind(self.view, plan)],
+        )
 
     def rankings(self, queries: Sequence[Query], k: int, reranking: Reranking) -> list[Ranking]:
         """The k best of each query, re-ranked if asked."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fieldglass.search.augment import AUGMENTED
 from fieldglass.types import Ranking
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from fieldglass.search.scope import Scope
     from fieldglass.search.view import View
 
-__all__ = ["collapsed", "enough", "lacking"]
+__all__ = ["behind", "collapsed", "enough", "lacking"]
 
 
 def enough(ranking: Ranking, min_score: float | None) -> Ranking:
@@ -41,6 +42,22 @@ def collapsed(searcher: Searcher, scope: Scope, query: int, k: int, group: str) 
         if len(keep) >= k or depth >= scope.count:
             return Ranking(ranking.positions[keep[:k]], ranking.scores[keep[:k]], ranking.exact)
         depth *= 4
+
+
+def behind(view: View, plan: Plan) -> list[str]:
+    """Augmented fields that lack items of their base: those are not found."""
+    notes = []
+    for name in plan.fields:
+        origin = view.snapshot.fields[name].origin
+        base = origin.removeprefix(AUGMENTED).split(" ")[0]
+        if origin.startswith(AUGMENTED) and base in view.snapshot.fields:
+            count = int(np.count_nonzero(view.present(base) & ~view.present(name)))
+            if count:
+                notes.append(
+                    f"{count} items of {base!r} are not in {name!r} and are not found: bring it up to date by "
+                    "`fieldglass augment`."
+                )
+    return notes
 
 
 def lacking(view: View, plan: Plan) -> list[str]:
