@@ -210,7 +210,12 @@ class Index(Protocol):
 
 
 class Reranker(Protocol):
-    """Gives the first hits a better order. It may have `depth`, the number of hits it wants to see (100 without)."""
+    """Gives the first hits a better order.
+
+    It may have `depth`, the number of hits it wants to see (100 without), and `threads`, how many queries it takes at a
+    time (1 without): for one that waits for an endpoint. Where that is down it may raise EndpointError; the engine then
+    keeps the order and notes it, or passes the error on where re-ranking is required.
+    """
 
     def rerank(self, query: Query, probes: Probes, ranking: Ranking, gallery: GalleryView) -> Ranking:
         """A permutation of the first M hits; the tail is untouched and keeps its order.

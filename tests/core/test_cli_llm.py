@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 
 import pytest
 from click.testing import CliRunner
 
 import fieldglass
+import official_files as files
 from fieldglass.cli import main
+from fieldglass.parallel import each
 from llm_server import closed_port, serving, status
 from plugged import paint, site  # noqa: F401
 
@@ -82,6 +86,54 @@ def test_a_file_of_queries_says_it_for_each(run, tmp_path):
     notes = [json.loads(line)["notes"] for line in done.stdout.splitlines()]
     assert done.exit_code == 0 and notes[0] == [] and notes[1] == notes[2]
     assert "Not re-ranked" in notes[1][0] and "bad key ***" in notes[1][0] and SECRET not in done.output
+
+
+def test_many_queries_are_asked_about_at_a_time(run, tmp_path):
+    texts = ["green", "blue", "red", "dark", "bright", "dark green"]
+    (tmp_path / "q.csv").write_text("".join(f"{text}\n" for text in ["text", *texts]))
+    meeting = threading.Barrier(3, timeout=20)
+
+    def together(asked):
+        meeting.wait()
+        return '{"order": [2, 1]}'
+
+    call = ("search", "c.collection", "--queries", "q.csv", "-k", "2")
+    plain = [json.loads(line) for line in run(*call).stdout.splitlines()]
+    with serving(together) as server:
+        done = run(*call, "--rerank", "llm", "--rerank-set", "threads=3", *using(server))
+        assert len(server.asked) == 6
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [[hit["id"] for hit in each["hits"]] for each in found] == [
+        [hit["id"] for hit in each["hits"]][::-1] for each in plain
+    ]
+    assert not any("re-ranked" in note for each in found for note in each["notes"])
+
+
+def test_the_first_error_ends_what_has_not_begun():
+    begun = []
+
+    def fails(number):
+        begun.append(number)
+        time.sleep(0.05)
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match="0"):
+        each(fails, range(100), 2)
+    time.sleep(0.2)
+    assert len(begun) <= 6 and each(str, range(3), 2) == ["0", "1", "2"]
+
+
+def test_eval_insists_and_records_what_it_asked(run, tmp_path):
+    root = files.cirr(tmp_path / "root")
+    common = ("eval", "cirr", "--root", root, "--encoder", "tiny", "--composer", "weicom", "--rerank", "llm")
+    done = run(*common, *using(closed_port()))
+    assert done.exit_code == 1 and "gave no answer" in done.output
+    with serving('{"order": [2, 1]}') as server:
+        done = run(*common, *using(server), "--out", "a.json")
+        assert done.exit_code == 0 and server.asked and "language model: " in done.stderr
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["rerank_options"]["llm_model"] == "small" and found["rerank_options"]["depth"] is None
+    assert SECRET not in (tmp_path / "a.json").read_text()
 
 
 def test_explain_and_the_environment(run, monkeypatch):

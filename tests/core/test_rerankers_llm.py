@@ -295,7 +295,16 @@ def test_private_pictures_stay_on_this_machine(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "options",
-    [{"mode": "tree"}, {"show": "all"}, {"layout": "x"}, {"depth": 0}, {"size": 1}, {"size": 65}, {"depth": 1001}],
+    [
+        {"threads": 0},
+        {"mode": "tree"},
+        {"show": "all"},
+        {"layout": "x"},
+        {"depth": 0},
+        {"size": 1},
+        {"size": 65},
+        {"depth": 1001},
+    ],
 )
 def test_options_that_are_refused(options):
     with pytest.raises(UsageError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fieldglass.composers.captions import captions_of, described
-from fieldglass.composers.editing import Editing, filled
+from fieldglass.composers.editing import Editing, Pair, filled
 from fieldglass.composers.pictures import shown
 from fieldglass.composers.vectors import unit
 from fieldglass.composers.wording import Said, asked, weighted_rows, without_refused
@@ -61,17 +62,15 @@ class Cirevl:
 
     def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
         """n queries -> one probe with n unit rows."""
-        editing = self._editing(gallery)
-        edit = editing.edit if editing is not None else self._given or self._filled
-        parts, notes = [], []
+        pairs: list[list[tuple[Pair, float]]] = []
         for query, captions in zip(queries, self._captions(queries, gallery), strict=True):
             said = asked(query, "cirevl")
             together = len({weight for _, weight in said}) == 1
             wanted = [(" and ".join(text for text, _ in said), 1.0)] if together else said
-            parts.append(
-                [(edit(caption, text), part * weight) for caption, part in captions for text, weight in wanted]
-            )
-            notes.append(editing.notes() if editing is not None else ())
+            pairs.append([((caption, text), part * weight) for caption, part in captions for text, weight in wanted])
+        edited = self._edited([pair for each in pairs for pair, _ in each], gallery)
+        parts = [[(edited[pair][0], weight) for pair, weight in each] for each in pairs]
+        notes = [tuple(dict.fromkeys(edited[pair][1] for pair, _ in each if edited[pair][1])) for each in pairs]
         found = without_refused(unit(weighted_rows(parts, encoder)), queries, encoder)
         fusion = Fusion("cirevl", "linear")
         return Probes((Probe(self.field, found, label="edited caption"),), fusion, query_notes=tuple(notes))
@@ -99,16 +98,15 @@ class Cirevl:
             for said in given
         ]
 
-    def _editing(self, gallery: GalleryView) -> Editing | None:
+    def _edited(self, pairs: Sequence[Pair], gallery: GalleryView) -> dict[Pair, tuple[str, str]]:
+        """(caption, instruction) -> the edited caption, and a note where something stood in for the model."""
         if self._model is None:
-            return None
+            edit = self._given or partial(filled, self.template)
+            return {pair: (edit(*pair), "") for pair in pairs}
         from fieldglass.llm import guard
 
         private = guard(gallery, self._model, allowed=self.allowed)
-        return Editing(self._model, self.template, self.required, keep=not private)
-
-    def _filled(self, caption: str, instruction: str) -> str:
-        return filled(self.template, caption, instruction)
+        return Editing(self._model, self.template, self.required, keep=not private).all(pairs)
 
 
 def _model(url: str, model: str, timeout_s: float) -> LanguageModel | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fieldglass.errors import EndpointError
+from fieldglass.parallel import each
 
 if TYPE_CHECKING:
     from fieldglass.llm import LanguageModel
 
-__all__ = ["Editing", "filled", "parse"]
+__all__ = ["Editing", "Pair", "filled", "parse"]
 
+Pair = tuple[str, str]  # a caption, and the instruction that changes it
 LABEL = "Edited Description:"
 INSTRUCTION = f"""You get the description of a picture and an instruction that changes it.
 Answer with one line that begins with "{LABEL}" and describes the changed picture in one short sentence.
@@ -26,9 +29,9 @@ Instruction: is blue and sleeveless
 {LABEL} a blue sleeveless dress with a belt"""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Editing:
-    """Edits captions for one batch of queries, and notes what stood in for the model.
+    """Edits captions by a model; each result comes with a note on what stood in for it, "" for nothing.
 
     Where the endpoint is down `template` edits, unless the model is `required`: EndpointError then. An answer without
     an edited description is asked for again; where none comes the instruction stands for it, as the authors do.
@@ -38,10 +41,15 @@ class Editing:
     template: str
     required: bool = False
     keep: bool = True
-    noted: list[str] = field(default_factory=list)
 
-    def edit(self, caption: str, instruction: str) -> str:
-        """The caption of what is looked for."""
+    def all(self, pairs: Sequence[Pair]) -> dict[Pair, tuple[str, str]]:
+        """(caption, instruction) -> (the caption of what is looked for, note); each distinct pair is asked once."""
+        distinct = list(dict.fromkeys(pairs))
+        return dict(zip(distinct, each(self.edit, distinct, self.model.threads), strict=True))
+
+    def edit(self, pair: Pair) -> tuple[str, str]:
+        """One of them."""
+        caption, instruction = pair
         question = f"Image Content: {' '.join(caption.split())}\nInstruction: {' '.join(instruction.split())}"
         try:
             said = self.model.ask(
@@ -50,21 +58,11 @@ class Editing:
         except EndpointError as error:
             if self.required:
                 raise
-            self._note(f"The template edited the caption: {error.message}")
-            return filled(self.template, caption, instruction)
+            return filled(self.template, caption, instruction), f"The template edited the caption: {error.message}"
         found = parse(said.text)
         if found is None:
-            self._note("The language model edited no caption: the text alone was searched.")
-        return found or instruction
-
-    def notes(self) -> tuple[str, ...]:
-        """Those since the last call."""
-        found, self.noted = tuple(self.noted), []
-        return found
-
-    def _note(self, text: str) -> None:
-        if text not in self.noted:
-            self.noted.append(text)
+            return instruction, "The language model edited no caption: the text alone was searched."
+        return found, ""
 
 
 def filled(template: str, caption: str, instruction: str) -> str:

@@ -82,6 +82,11 @@ class LanguageModel:
         return self._endpoint.local
 
     @property
+    def threads(self) -> int:
+        """How many questions to ask at a time, where nobody says: a model on this machine has but one processor."""
+        return 1 if self.local else 4
+
+    @property
     def usage(self) -> Usage:
         """What this object was asked so far."""
         return self._meter.sum

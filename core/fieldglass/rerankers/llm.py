@@ -43,6 +43,7 @@ class Llm:
     :param show: previews ("pictures"), the column `column` ("captions"), or both.
     :param layout: previews on one numbered sheet ("grid"), or one after the other as CoTRR has them ("separate").
     :param llm_url: the endpoint and, with `llm_model`, the model; else FIELDGLASS_LLM_URL and FIELDGLASS_LLM_MODEL.
+    :param threads: queries that are asked about at a time; 1 where the endpoint is on this machine, else 4.
     :param llm_private: whether what is in a private collection may be sent to another machine.
 
     A malformed answer is asked for again, then repaired: numbers left out follow in their old order, doubled and
@@ -62,6 +63,7 @@ class Llm:
         column: str = "caption",
         swap: bool = True,
         timeout_s: float = 60.0,
+        threads: int | None = None,
         llm_private: bool = False,
     ) -> None:
         for name, value, allowed in (
@@ -74,7 +76,10 @@ class Llm:
         self.depth = _DEPTH[mode] if depth is None else depth
         if not 1 <= self.depth <= 1000 or not 2 <= size <= 64:
             raise UsageError(f"llm takes a depth of 1 to 1000 and a size of 2 to 64, not {depth} and {size}.")
+        if threads is not None and not 1 <= threads <= 64:
+            raise UsageError(f"llm takes 1 to 64 threads, not {threads}.")
         self.model = LanguageModel(llm_url, llm_model, timeout_s=timeout_s)
+        self.threads = self.model.threads if threads is None else threads
         self.mode, self.size, self.swap, self.allowed = mode, size, swap, llm_private
         self.pictures, self.apart = show != "captions", layout == "separate"
         self.column = column if show != "pictures" else ""

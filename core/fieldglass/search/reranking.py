@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass.errors import EndpointError, PluginError, UsageError
+from fieldglass.parallel import each
 from fieldglass.registry import registry
 from fieldglass.types import Probe, Probes, Ranking
 
@@ -52,11 +53,12 @@ class Reranking:
         """The rankings in their new order, cut to k; as they are without a reranker."""
         if self.by is None:
             return list(rankings)
-        found = []
-        for number, (query, ranking) in enumerate(zip(queries, rankings, strict=True)):
-            each = self.one(query, row_of(probes, number), ranking, view)
-            found.append(Ranking(each.positions[:k], each.scores[:k], each.exact, notes=each.notes))
-        return found
+
+        def reordered(number: int) -> Ranking:
+            found = self.one(queries[number], row_of(probes, number), rankings[number], view)
+            return Ranking(found.positions[:k], found.scores[:k], found.exact, notes=found.notes)
+
+        return each(reordered, range(len(queries)), getattr(self.by, "threads", 1))
 
     def one(self, query: Query, probes: Probes, ranking: Ranking, view: GalleryView) -> Ranking:
         """One ranking in its new order. PluginError where hits or scores were lost, added or doubled."""
