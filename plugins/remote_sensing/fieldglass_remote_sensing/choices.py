@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fieldglass.errors import UsageError
 from fieldglass_remote_sensing.sensors import SCHEMES
@@ -24,6 +24,10 @@ class Choices:
     rotated: str = "warp"
     crs: str = ""
     max_pixels: int = 10_000_000_000
+
+    def keeping_rotation(self) -> Choices:
+        """For products that keep the grid in which they were taken."""
+        return replace(self, rotated="keep")
 
     def __post_init__(self) -> None:
         if self.sensor not in _SENSORS and not self.sensor.startswith(_MORE):

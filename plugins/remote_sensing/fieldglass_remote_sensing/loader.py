@@ -14,8 +14,9 @@ from fieldglass.loaders.paths import OutsideError
 from fieldglass.types import Item, Problem, Sample
 from fieldglass_remote_sensing.choices import Choices
 from fieldglass_remote_sensing.finding import Found, find
+from fieldglass_remote_sensing.members import gdal_name
 from fieldglass_remote_sensing.places import crs_name
-from fieldglass_remote_sensing.products import describe, locate
+from fieldglass_remote_sensing.products import describe
 from fieldglass_remote_sensing.rasters import UNREADABLE, RasterRefusedError, reason, settings
 from fieldglass_remote_sensing.reader import KEEP, SceneReader
 from fieldglass_remote_sensing.scenes import Scene, SceneError
@@ -177,7 +178,7 @@ class Scenes:
             if found is None:
                 with settings():
                     scene = describe(Found(item.locator["kind"], key[0], item.paths), base, self._choices)
-                found = SceneReader(scene, lambda file: locate(base, file), **self._limits)
+                found = SceneReader(scene, lambda file: gdal_name(base, file), **self._limits)
             self._readers[key] = found
             while len(self._readers) > _OPEN:
                 del self._readers[next(iter(self._readers))]

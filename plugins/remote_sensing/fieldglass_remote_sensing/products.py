@@ -1,27 +1,38 @@
-"""From what was found to a scene: opens headers, and only those."""
+"""From what was found to a scene: opens headers and manifests, and only those."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from fieldglass.loaders import inside
+from fieldglass_remote_sensing.bandfiles import describe_bands
 from fieldglass_remote_sensing.choices import Choices
 from fieldglass_remote_sensing.finding import Found, driver_of
+from fieldglass_remote_sensing.members import Members, gdal_name
 from fieldglass_remote_sensing.rasters import open_raster
-from fieldglass_remote_sensing.scenes import Scene
+from fieldglass_remote_sensing.scenes import Scene, SceneError
+from fieldglass_remote_sensing.sentinel1 import describe_sentinel1
+from fieldglass_remote_sensing.sentinel2 import describe_sentinel2
 from fieldglass_remote_sensing.single import describe_raster
 
-__all__ = ["describe", "locate"]
+__all__ = ["describe"]
 
 
 def describe(found: Found, base: Path, choices: Choices) -> Scene:
     """The scene; call it within `rasters.settings()`. Raises SceneError, OutsideError, or one of `UNREADABLE`."""
+    if found.kind == "safe":
+        return _product(found, base, choices)
+    if found.kind == "bands":
+        return describe_bands(found.id, found.paths, base, choices)
     file = found.paths[0]
     driver = driver_of(file)
-    with open_raster(locate(base, file), driver) as raster:
+    with open_raster(gdal_name(base, file), driver) as raster:
         return describe_raster(raster, found.id, found.paths, file, driver, choices)
 
 
-def locate(base: Path, file: str) -> str:
-    """What GDAL opens for the file of a layer. OutsideError where it is not below `base`."""
-    return str(inside(base, file))
+def _product(found: Found, base: Path, choices: Choices) -> Scene:
+    members = Members(base, found.paths)
+    if any(name.endswith(("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")) for name in members.names):
+        return describe_sentinel2(found.id, members, base, choices)
+    if any("measurement/" in name for name in members.names):
+        return describe_sentinel1(found.id, members, base, choices)
+    raise SceneError("scene-manifest", "It is no Sentinel-1 GRD and no Sentinel-2 product: it has no manifest of one.")

@@ -12,7 +12,7 @@ from rasterio.vrt import WarpedVRT
 
 from fieldglass.types import Problem, Sample
 from fieldglass_remote_sensing.levels import Block, Level, overview_for
-from fieldglass_remote_sensing.measures import CLOUDS, indices, masked_classes
+from fieldglass_remote_sensing.measures import CLOUDS, mean_indices, shows_ground
 from fieldglass_remote_sensing.rasters import open_raster, settings
 from fieldglass_remote_sensing.resampling import fit
 from fieldglass_remote_sensing.settling import Settled, settle
@@ -71,7 +71,7 @@ class SceneReader:
             valid = valid & (classes != 0)
             seen = int(valid.sum())
             measured["cloud"] = float(np.isin(classes[valid], CLOUDS).mean()) if seen else 1.0
-            clear = valid & masked_classes(classes)
+            clear = valid & shows_ground(classes)
             if self._mask_clouds:
                 valid = clear
         share = float(valid.mean())
@@ -79,7 +79,8 @@ class SceneReader:
         problem = self._problem(item, share, measured.get("cloud", 0.0), empty=bool(empty) and values[..., 0].size > 1)
         if problem is not None:
             return problem
-        measured |= indices(values, self.scene.bands, clear, self.scene.sensor)
+        if settled.radiometry.units != "dB":
+            measured |= mean_indices(values, self.scene.bands, clear)
         content = np.ascontiguousarray(values)
         return Sample(
             "image", content, self.scene.bands, settled.radiometry.units, valid, self._spacing(tile), measured

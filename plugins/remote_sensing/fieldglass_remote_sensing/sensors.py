@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["SCHEMES", "Guess", "canonical", "date_in", "guess", "ordered", "role_bands", "scheme_of"]
+__all__ = ["SCHEMES", "Guess", "canonical", "date_in", "guess", "ordered", "scheme_of", "sensor_of_scheme"]
 
 _S2 = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 _L2A = tuple(band for band in _S2 if band != "B10")
@@ -18,7 +18,7 @@ SCHEMES: Mapping[str, tuple[str, ...]] = {
     "sentinel-2-l2a": _L2A,
     "eurosat": (*(band for band in _S2 if band != "B8A"), "B8A"),  # its files have B8A last
     "sentinel-2-10": tuple(band for band in _L2A if band not in ("B01", "B09")),  # the bands of 10 and 20 m
-    "landsat-ot": ("B01", "B02", "B03", "B04", "B05", "B06", "B07"),
+    "landsat-8": ("COASTAL", "B", "G", "R", "NIR", "SWIR1", "SWIR2"),
     "hls": ("B", "G", "R", "NIR", "SWIR1", "SWIR2"),
     "aerial": ("R", "G", "B", "NIR"),
     "rgb": ("R", "G", "B"),
@@ -26,16 +26,13 @@ SCHEMES: Mapping[str, tuple[str, ...]] = {
 _SENSOR_OF = {
     "eurosat": "sentinel-2-l1c",
     "sentinel-2-10": "sentinel-2-l2a",
-    "landsat-ot": "landsat-8",
     "rgb": "aerial",
 }
 
-# Bands by role, for indices and previews. B08 is near infrared on Sentinel-2, B05 on Landsat 8 and 9, B04 before.
-_ROLES = {
-    "sentinel-2": {"B": "B02", "G": "B03", "R": "B04", "N": "B08", "S1": "B11", "S2": "B12"},
-    "landsat-8": {"B": "B02", "G": "B03", "R": "B04", "N": "B05", "S1": "B06", "S2": "B07"},
-    "landsat-5": {"B": "B01", "G": "B02", "R": "B03", "N": "B04", "S1": "B05", "S2": "B07"},
-    "": {"B": "B", "G": "G", "R": "R", "N": "NIR", "S1": "SWIR1", "S2": "SWIR2"},
+# Landsat's numbers mean other wavelengths than Sentinel-2's, so its bands go by their common names.
+_LANDSAT = {
+    "8": {1: "COASTAL", 2: "B", 3: "G", 4: "R", 5: "NIR", 6: "SWIR1", 7: "SWIR2"},
+    "5": {1: "B", 2: "G", 3: "R", 4: "NIR", 5: "SWIR1", 7: "SWIR2"},
 }
 
 S2_PRODUCT = re.compile(r"(S2[A-D])_MSIL(1C|2A)_(\d{8}T\d{6})_N(\d{4})_R\d{3}_(T\w{5})")
@@ -140,6 +137,8 @@ def canonical(name: str, sensor: str = "unknown") -> str:
     found = _BAND.fullmatch(plain)
     if found:
         number, letter = int(found[1]), found[2].upper()
+        if sensor.startswith("landsat-"):
+            return _LANDSAT["8" if sensor in ("landsat-8", "landsat-9") else "5"].get(number, plain)
         return f"B{number}{letter}" if letter else f"B{number:02}"
     return _COLOURS.get(lowered, plain)
 
@@ -162,14 +161,3 @@ def scheme_of(name: str, count: int) -> tuple[str, ...] | None:
 def sensor_of_scheme(name: str) -> str:
     """The sensor of a scheme: "eurosat" is Sentinel-2 L1C."""
     return _SENSOR_OF.get(name, name)
-
-
-def role_bands(sensor: str) -> Mapping[str, str]:
-    """Role (B, G, R, N, S1, S2: blue ... short-wave infrared, as spyndex names them) -> band."""
-    if sensor.startswith("sentinel-2"):
-        return _ROLES["sentinel-2"]
-    if sensor in ("landsat-8", "landsat-9"):
-        return _ROLES["landsat-8"]
-    if sensor.startswith("landsat-"):
-        return _ROLES["landsat-5"]
-    return _ROLES[""]

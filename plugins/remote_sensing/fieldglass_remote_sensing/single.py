@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import rasterio.warp
@@ -14,9 +15,11 @@ from fieldglass_remote_sensing.levels import block_of
 from fieldglass_remote_sensing.naming import named_bands, radiometry_of
 from fieldglass_remote_sensing.places import metres_per_unit
 from fieldglass_remote_sensing.scenes import Layer, Scene, SceneError
-from fieldglass_remote_sensing.sensors import date_in, guess
+from fieldglass_remote_sensing.sensors import Guess, date_in, guess
 
 __all__ = ["describe_raster", "grid_of"]
+
+_FINE = 1.0  # metres
 
 
 def describe_raster(raster: Any, id: str, paths: tuple[str, ...], file: str, driver: str, choices: Choices) -> Scene:
@@ -41,6 +44,7 @@ def describe_raster(raster: Any, id: str, paths: tuple[str, ...], file: str, dri
         tuple(raster.offsets[n - 1] for n in kept),
     )
     radiometry, layer, bands = radiometry_of(layer, bands, dtype, found, id, tags, choices, palette=palette is not None)
+    found = _from_above(found, bands, dtype, grid)
     date = found.date or date_in(tags.get("TIFFTAG_DATETIME", "") or tags.get("datetime", ""))
     metadata = {"date": date, "platform": found.platform, "baseline": found.baseline, "depth": dtype}
     return Scene(
@@ -57,6 +61,17 @@ def describe_raster(raster: Any, id: str, paths: tuple[str, ...], file: str, dri
         palette=palette,
         **grid,
     )
+
+
+def _from_above(found: Guess, bands: Sequence[str], dtype: str, grid: dict[str, Any]) -> Guess:
+    """8-bit colours on a fine grid are aerial photographs."""
+    unit = metres_per_unit(grid["crs"]) if grid["crs"] is not None else None
+    if found.sensor != "unknown" or not unit or grid["transform"] is None:
+        return found
+    metres = abs(grid["transform"].a) * unit
+    if dtype == "uint8" and {"R", "G", "B"} <= set(bands) <= {"R", "G", "B", "NIR"} and metres <= _FINE:
+        return replace(found, sensor="aerial", reason=f"8-bit {', '.join(bands)} of {metres:g} m")
+    return found
 
 
 def grid_of(raster: Any, choices: Choices) -> dict[str, Any]:
