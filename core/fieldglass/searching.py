@@ -84,6 +84,8 @@ class Searchable:
         not_image: Any = None,
         not_like: str | Iterable[str] | None = None,
         not_text: Any = None,
+        domain: Any = None,
+        description: Any = None,
         where: Any = None,
         only: Iterable[str] | None = None,
         exclude: Iterable[str] = (),
@@ -98,7 +100,12 @@ class Searchable:
             self.store.snapshot(),
             pictures=((image, "reference"), (not_image, "negative")),
             likes=((like, "reference"), (not_like, "negative")),
-            texts=((text, "modification"), (not_text, "negative")),
+            texts=(
+                (text, "modification"),
+                (not_text, "negative"),
+                (domain, "domain"),
+                (description, "description"),
+            ),
             place=place,
             where=where,
             only=only,
@@ -156,6 +163,8 @@ class Searchable:
         not_image: Any = None,
         not_like: str | Iterable[str] | None = None,
         not_text: Any = None,
+        domain: Any = None,
+        description: Any = None,
         where: Any = None,
         only: Iterable[str] | None = None,
         exclude: Iterable[str] = (),
@@ -181,6 +190,8 @@ class Searchable:
         :param text: a sentence, a `QueryText`, or a list of them.
         :param place: latitude and longitude in degrees.
         :param not_image: pictures to keep away from; `not_like` and `not_text` likewise.
+        :param domain: a style or domain to find the same in ("a sketch"): for `freedom` and the textual inversions.
+        :param description: what the pictures show, in words: for `cirevl` and `weimocir`.
         :param where: SQL over the metadata columns, or a `Filter`.
         :param only: ids to search among; `exclude` are ids never to return.
         :param exclude_group: a group column: items that share its value with a query picture are no hits.
@@ -203,6 +214,8 @@ class Searchable:
             not_image=not_image,
             not_like=not_like,
             not_text=not_text,
+            domain=domain,
+            description=description,
             where=where,
             only=only,
             exclude=exclude,
@@ -299,7 +312,8 @@ def _by_kind(questions: Sequence[Question], composer: str | Composer | None) -> 
     found: dict[str | None, list[int]] = {}
     for number, question in enumerate(questions):
         query = question.query
-        pictures, texts = bool(query.images) or query.place is not None, bool(query.texts)
+        pictures = bool(query.images) or query.place is not None
+        texts = any(text.role != "description" for text in query.texts)
         default = "weicom" if pictures and texts else "image" if pictures else "text" if texts else None
         found.setdefault(default, []).append(number)
     return list(found.items())

@@ -102,6 +102,19 @@ def test_several_parts_and_negatives(search):
     assert search("--image", "pics/red.png", "--text", "dark", "--set", "text_weight=0.99")[0] == "dark"
 
 
+def test_texts_have_parts_to_play(search, invoke, tmp_path):
+    given = ("--like", "pics/red.png", "--composer", "freedom", "--set", "words=styles", "--set", "proxies=2")
+    assert search(*given, "--domain", "blue") != search(*given, "--domain", "bright")
+    shown = ("--image", "pics/red.png", "--composer", "cirevl", "--text", "a thing")
+    assert search(*shown, "--description", "blue") != search(*shown, "--description", "red")
+    assert search("--image", "pics/red.png", "--description", "blue") == search("--image", "pics/red.png")
+    found = invoke("search", "c.collection", *shown)
+    assert found.exit_code == 2 and "--description" in found.output
+    (tmp_path / "many.jsonl").write_text('{"like": "pics/red.png", "domain": "blue"}\n')
+    found = invoke("search", "c.collection", "--queries", tmp_path / "many.jsonl", *given[2:])
+    assert hits(found) == search(*given, "--domain", "blue")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [

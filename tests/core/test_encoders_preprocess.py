@@ -112,3 +112,20 @@ def test_every_setting_changes_the_digest():
         {"mode": "squash"}, {"fill": (1, 1, 1)},
     ]  # fmt: skip
     assert len({Preprocess(**{**base, **change}).digest() for change in changes}) == len(changes)
+
+
+@pytest.mark.parametrize(
+    ("size", "border"), [((640, 480), (0, 16)), ((500, 480), (0, 0)), ((300, 900), (210, 0)), ((900, 300), (0, 210))]
+)
+def test_target_pad_is_clip4cirs(size, border):
+    """The prepared picture is that of one which was given its border beforehand."""
+    random = np.random.default_rng(0)
+    content = random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    across, down = border
+    bordered = np.pad(content, ((down, down), (across, across), (0, 0)))
+    padding = Preprocess((32, 32), (32, 32), (0.5,) * 3, (0.5,) * 3, pad_ratio=1.25)
+    plain = Preprocess((32, 32), (32, 32), (0.5,) * 3, (0.5,) * 3)
+    assert np.array_equal(padding(Sample("image", content), "x"), plain(Sample("image", bordered), "x"))
+    assert padding.digest() != plain.digest()
+    with pytest.raises(UsageError, match="pad_ratio is 1 or more"):
+        Preprocess((32, 32), (32, 32), (0.5,) * 3, (0.5,) * 3, pad_ratio=0.5)

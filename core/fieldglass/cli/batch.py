@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_file", "json_lines"]
 
-_COLUMNS = {"id", "image", "like", "text", "not_image", "not_like", "not_text", "place", "where"}
+_COLUMNS = {
+    "id", "image", "like", "text", "domain", "description", "not_image", "not_like", "not_text", "place", "where"
+}  # fmt: skip
 
 
 def answer_file(
@@ -26,7 +28,8 @@ def answer_file(
 ) -> list[tuple[str, SearchResult]]:
     """The `id` of each query of the file (its number where it has none) and its result, in order.
 
-    Columns: id, image, like, text, not_image, not_like, not_text, place, where; a JSONL value may be a list.
+    Columns: id, image, like, text, domain, description, not_image, not_like, not_text, place, where; a JSONL value may
+    be a list.
     Pictures are relative to the file. A filter of the row goes before that of the options.
     """
     rows = _rows(path)
@@ -54,7 +57,7 @@ def _question(
         )
     stripped: dict[str, Any] = {name: value.strip() if isinstance(value, str) else value for name, value in row.items()}
     given = {name: value for name, value in stripped.items() if value not in (None, "", [])}
-    if not given.keys() & {"image", "like", "text", "place"}:
+    if not given.keys() & {"image", "like", "text", "domain", "place"}:
         raise QueryError(f"{path}, query {number} asks nothing.", hint="Give it an image, like, text or place.")
     for name in ("image", "not_image"):
         if name in given:

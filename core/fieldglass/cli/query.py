@@ -31,6 +31,8 @@ _OPTIONS = (
     click.option("--not-image", "not_images", multiple=True, metavar="FILE", help="A picture to keep away from."),
     click.option("--not-like", "not_likes", multiple=True, metavar="ID", help="An item to keep away from."),
     click.option("--not-text", "not_texts", multiple=True, metavar="TEXT", help="A sentence to keep away from."),
+    click.option("--domain", "domains", multiple=True, metavar="TEXT", help="The same in another style: `a sketch`."),
+    click.option("--description", "descriptions", multiple=True, metavar="TEXT", help="What the pictures show."),
     click.option("--place", metavar="LAT,LON", help="A place in degrees, 48.2,16.4."),
     click.option("--composer", metavar="NAME", help="How the parts are joined; `fieldglass list composers`."),
     click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the composer."),
@@ -84,7 +86,7 @@ def how(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def question_of(collection: Collection, options: Mapping[str, Any]) -> Question:
     """The question that the options of a command ask. QueryError where they ask nothing."""
-    if not any(options[name] for name in ("images", "likes", "texts", "place")):
+    if not any(options[name] for name in ("images", "likes", "texts", "domains", "place")):
         raise QueryError(
             "Nothing is asked.",
             hint="Give --image FILE, --like ID, --text TEXT or --place LAT,LON, or several of them.",
@@ -96,6 +98,8 @@ def question_of(collection: Collection, options: Mapping[str, Any]) -> Question:
         not_image=[_picture(each) for each in options["not_images"]],
         not_like=options["not_likes"],
         not_text=options["not_texts"],
+        domain=[_text(each) for each in options["domains"]],
+        description=[_text(each) for each in options["descriptions"]],
         place=place_of(options["place"]),
         **rules(options),
     )

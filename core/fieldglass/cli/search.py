@@ -45,6 +45,8 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
       fieldglass search shop.collection --image red.jpg --text "a longer dress" --set text_weight=0.7
       fieldglass search shop.collection --text "boots" --rerank llm \\
           --llm-url http://127.0.0.1:8080/v1 --llm-model qwen2.5-vl
+      fieldglass search art.collection --image horse.jpg --domain "an oil painting" --composer freedom
+      fieldglass search art.collection --image a.jpg --description "a horse" --text "with a rider" --composer cirevl
       fieldglass search shop.collection --text "boots" --not-text "leather" --format json
       curl -s https://example.org/cat.jpg | fieldglass search holiday.collection --image -
       fieldglass search shop.collection --image red.jpg --rerank superglobal --rerank-set m=100

@@ -89,7 +89,7 @@ class Cirevl:
                 what = f"Item {image.id!r}" if image.id is not None else "A picture from elsewhere"
                 raise QueryError(
                     f"{what} has no caption in the column {self.column!r}.",
-                    hint="Say what it shows with a text of the role description, or store captions with "
+                    hint="Say what it shows with --description (a text of that role), or store captions with "
                     "`fieldglass caption import COLLECTION FILE`.",
                 )
         rest = iter(pictures.parts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fieldglass.composers.suited import suited
 from fieldglass.errors import QueryError
 from fieldglass.interfaces import Composer
 from fieldglass.options import options_of, parse
@@ -19,7 +20,7 @@ __all__ = ["collapsed", "nested", "one_vector"]
 
 
 def nested(composer: str | Composer, settings: str = "", field: str = "") -> Composer:
-    """The composer of that name with settings "a=1;b=x"; an object as it is.
+    """The composer of that name with settings "a=1;b=x", after what suits the model; an object as it is.
 
     `field` is given to one that has such an option and whose settings do not name another.
     """
@@ -28,8 +29,7 @@ def nested(composer: str | Composer, settings: str = "", field: str = "") -> Com
     options = parse(tuple(part for part in settings.split(";") if part.strip()))
     if field and "field" in options_of(registry().factory("composers", composer)):
         options = {"field": field, **options}
-    made: Composer = registry().create("composers", composer, options)
-    return made
+    return suited(composer, options)
 
 
 def collapsed(probes: Probes) -> Probe | None:

@@ -77,12 +77,13 @@ def picture_vectors(
 
 
 def text_vectors(queries: Sequence[Query], encoder: Encoder, *, name: str) -> F32:
-    """(n, d) float32: what each query says.
+    """(n, d) float32: what each query says, but for texts of the role `description`, which say what it shows.
 
     One sentence gives its own vector; several give the unit vector of their weighted sum; the role
     `negative` turns a weight's sign. QueryError where a query says nothing.
     """
-    sentences = list(dict.fromkeys(text.text for query in queries for text in query.texts))
+    said = [[text for text in query.texts if text.role != "description"] for query in queries]
+    sentences = list(dict.fromkeys(text.text for texts in said for text in texts))
     if any(not sentence.strip() for sentence in sentences):
         raise QueryError("The text of a query is empty.", hint="Say what to look for, or leave the text out.")
     known: dict[str, F32] = {}
@@ -91,7 +92,7 @@ def text_vectors(queries: Sequence[Query], encoder: Encoder, *, name: str) -> F3
             raise QueryError(f"{encoder.name} does not read text.", hint="Search by picture, or use another encoder.")
         vectors = np.asarray(encoder.texts(sentences), dtype=np.float32)  # type: ignore[attr-defined]
         known = dict(zip(sentences, vectors, strict=True))
-    parts = [[(_signed(text.role, text.weight), known[text.text]) for text in query.texts] for query in queries]
+    parts = [[(_signed(text.role, text.weight), known[text.text]) for text in texts] for texts in said]
     return _sums(parts, f"{name!r} needs a text, and query", "Give --text.")
 
 

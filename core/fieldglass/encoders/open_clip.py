@@ -31,7 +31,8 @@ class OpenClip:
 
     `model` and `pretrained` are open_clip's names; `pretrained="random"` with `seed` is for measuring speed.
     `weights` is a file, or a folder as the hub lays it out. `mean`, `std`, `interpolation`, `resize_mode` and
-    `image_size` go before the checkpoint's own preprocessing. UnknownNameError, UsageError or WeightsMissingError
+    `image_size` go before the checkpoint's own preprocessing. `pad_ratio=1.25` pads long pictures first, as CLIP4Cir,
+    SEARLE and CIReVL do. UnknownNameError, UsageError or WeightsMissingError
     come at construction, WeightsError for a bad file at first use.
     """
 
@@ -52,6 +53,7 @@ class OpenClip:
         interpolation: str | None = None,
         resize_mode: str | None = None,
         image_size: int | None = None,
+        pad_ratio: float | None = None,
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
@@ -61,6 +63,7 @@ class OpenClip:
             "interpolation": interpolation,
             "resize_mode": resize_mode,
             "image_size": image_size,
+            "pad_ratio": pad_ratio,
         }
         self._checkpoint = resolve(model, pretrained, str(weights), stated)
         self._preprocess = self._checkpoint.preprocess

@@ -48,8 +48,9 @@ class Checkpoint:
 
 
 def resolve(model: str, pretrained: str, weights: str, stated: Mapping[str, Any]) -> Checkpoint:
-    """The checkpoint that the options name. `stated` holds mean, std, interpolation, resize_mode, image_size or None.
+    """The checkpoint that the options name. `stated` holds what goes before its own preprocessing, or None.
 
+    Keys are mean, std, interpolation, resize_mode, image_size and pad_ratio.
     WeightsMissingError where its files are not on this machine: nothing is downloaded.
     """
     if weights:
@@ -169,6 +170,7 @@ def _preprocess(config: Mapping[str, Any], own: Mapping[str, Any], stated: Mappi
         interpolation,
         mode,
         (fill, fill, fill),
+        stated.get("pad_ratio"),
     )
 
 

@@ -34,7 +34,9 @@ class Preprocess:
     """What happens to a picture before its tower.
 
     `size` is (height, width) of what the tower takes. "shortest" brings the shorter side to `resize` and crops the
-    centre, "longest" fits the picture in and pads it with `fill`, "squash" ignores the aspect ratio.
+    centre, "longest" fits the picture in and pads it with `fill`, "squash" ignores the aspect ratio. A picture whose
+    longer side is `pad_ratio` times the shorter, or more, is first padded along the shorter with `fill`, so that less
+    of it is cropped: TargetPad of CLIP4Cir, whose ratio is 1.25.
     """
 
     size: tuple[int, int]
@@ -44,6 +46,7 @@ class Preprocess:
     interpolation: str = "bicubic"
     mode: str = "shortest"
     fill: tuple[int, int, int] = (0, 0, 0)
+    pad_ratio: float | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in _MODES:
@@ -52,6 +55,8 @@ class Preprocess:
             raise UsageError(f"interpolation {self.interpolation!r} is not known.", hint=f"Use {', '.join(_FILTERS)}.")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(np.isfinite(self.mean)) or not min(self.std) > 0:
             raise UsageError(f"mean {self.mean} and std {self.std} must be three numbers each, std above 0.")
+        if self.pad_ratio is not None and not 1 <= self.pad_ratio < np.inf:
+            raise UsageError(f"pad_ratio is 1 or more (CLIP4Cir takes 1.25), not {self.pad_ratio}.")
         if min(self.size) < 1 or min(self.resize) < 1:
             raise UsageError(f"image size {self.size} must be at least 1.")
 
@@ -62,13 +67,18 @@ class Preprocess:
 
     def digest(self) -> str:
         """sha256 of the settings, for fingerprints."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        settings = asdict(self)
+        if self.pad_ratio is None:  # as it was before there was such a setting: no vector has changed
+            del settings["pad_ratio"]
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     def __call__(self, sample: Sample, encoder: str) -> NDArray[np.uint8]:
         """(height, width, 3) uint8. UsageError where the sample is not an 8-bit sRGB or grey picture."""
         from PIL import Image
 
         image = Image.fromarray(_rgb(sample, encoder))
+        if self.pad_ratio is not None:
+            image = _padded(image, self.pad_ratio, self.fill)
         resample = Image.Resampling[self.interpolation.upper()]
         if self.mode == "squash":
             return self._crop_or_pad(image.resize(self.resize[::-1], resample))
@@ -111,6 +121,18 @@ def _rgb(sample: Sample, encoder: str) -> NDArray[np.uint8]:
     if content.shape[2] == 1:
         content = np.broadcast_to(content, (*content.shape[:2], 3))
     return np.ascontiguousarray(content)
+
+
+def _padded(image: Image, ratio: float, fill: tuple[int, int, int]) -> Image:
+    """The picture with a border on both sides of its shorter side, whole pixels, at about `ratio`; else as it is."""
+    from PIL import ImageOps
+
+    width, height = image.size
+    if max(width, height) / min(width, height) < ratio:
+        return image
+    wanted = max(width, height) / ratio
+    across, down = (max(int((wanted - side) / 2), 0) for side in (width, height))
+    return ImageOps.expand(image, (across, down, across, down), fill)
 
 
 def _shortest(image: Image, resize: tuple[int, int], crop: tuple[int, int], resample: Any) -> Image:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldglass.encoders import capabilities
+from fieldglass.composers.suited import made_suited
 from fieldglass.errors import FingerprintError, QueryError, UsageError
-from fieldglass.registry import registry
 from fieldglass.search.calibrate import calibrate, needs_calibration
+from fieldglass.search.capable import check_capable
 from fieldglass.search.explain import Explanation, explanation, moved
 from fieldglass.search.finish import behind, collapsed, enough, lacking
 from fieldglass.search.indexed import Indexes
@@ -156,14 +156,8 @@ class Engine:
             name, made = type(composer).__name__, composer
         else:
             name = composer
-            merged = {**self._defaults(name), **options}
-            made = registry().create("composers", name, merged)
-        lacking = made.requires - capabilities(self.encoder)
-        if lacking:
-            raise QueryError(
-                f"The composer {name!r} needs {', '.join(sorted(lacking))}, which {self.encoder.name} has not.",
-                hint="Search by picture, or index with another encoder (`fieldglass list encoders`).",
-            )
+            made = made_suited(name, options, self._defaults)
+        check_capable(name, made, self.encoder)
         return name, made
 
     def _defaults(self, composer: str) -> Mapping[str, Any]:
@@ -304,9 +298,10 @@ def _by_composer(composer: str | Composer | None, queries: Sequence[Query]) -> l
 def _default(query: Query) -> str:
     """By what a query holds: pictures or a place, sentences, or both."""
     pictures = bool(query.images) or query.place is not None
-    if pictures and query.texts:
+    texts = any(text.role != "description" for text in query.texts)
+    if pictures and texts:
         return "weicom"
-    if not pictures and not query.texts:
+    if not pictures and not texts:
         raise QueryError("Nothing is asked for.", hint="Give a picture (--image, --like), a text (--text), or both.")
     return "image" if pictures else "text"
 
