@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -94,9 +95,12 @@ class GeneCIS(Reader):
             odd = len(rows) - sizes[usual]
             if odd:
                 self.files.note(f"{odd} queries of {task} left out: their gallery is not of {usual + 1}.")
-            for number, row in enumerate(rows):
-                if len(row["gallery"]) != usual or not text_of(row["condition"]):
-                    continue
+            usable = self.files.kept(
+                [(number, row) for number, row in enumerate(rows) if len(row["gallery"]) == usual],
+                key=lambda each: json.dumps(each[1], sort_keys=True),
+                blank=lambda each: not text_of(each[1]["condition"]),
+            )
+            for number, row in usable:
                 try:
                     shown = [self._item(each) for each in (row["reference"], row["target"], *row["gallery"])]
                 except (KeyError, TypeError, ValueError) as error:

@@ -64,7 +64,11 @@ class ICIR(Reader):
 
     def _lines(self, name: str) -> dict[str, _Line]:
         found: dict[str, _Line] = {}
-        for path, *text, instance in self.files.table(name, columns=3):
+        rows = self.files.table(name, columns=3)
+        distinct = list(dict.fromkeys(map(tuple, rows)))
+        if len(distinct) < len(rows):
+            self.files.note(f"{len(rows) - len(distinct)} lines of {name} left out: they are there twice.")
+        for path, *text, instance in distinct:
             id = path if path not in found else f"{path}#{len(found)}"
             found[id] = _Line(id, path, text_of(",".join(text)), instance)
         self.files.count(f"lines in {name}", len(found))

@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldglass.benchmarks.official import text_of
 from fieldglass.benchmarks.reader import Reader
+from fieldglass.errors import LoaderError
 from fieldglass.evaluation.gains import ndcg
 from fieldglass.evaluation.precision import average_precision, reciprocal_rank
 from fieldglass.evaluation.ranks import hit_ranks
@@ -39,16 +40,24 @@ class INQUIRE(Reader):
     def gallery(self) -> Iterator[Item]:
         """Every picture of iNat24; ids are their paths from `train/` on."""
         seen: set[str] = set()
-        try:
-            rows = self.files.json(dict, "inat24/train.json", "train.json").get("images", [])
-        except OSError:
-            self.files.note("There is no train.json: the annotated pictures alone are ranked.")
-            rows = [{"file_name": path} for path in sorted(frozenset().union(*self._answers.values()))]
-        for row in rows:
-            id = _id(str(row["file_name"]))
+        for name in self._names():
+            id = _id(name)
             if id not in seen:
                 seen.add(id)
                 yield self.item(id, id)
+
+    def _names(self) -> Iterator[str]:
+        where = ("inat24/train.json", "train.json")
+        try:
+            path = self.files.find(*where)
+        except LoaderError:
+            self.files.note("There is no train.json: the annotated pictures alone are ranked.")
+            yield from sorted(frozenset().union(*self._answers.values()))
+            return
+        for number, row in enumerate(self.files.json(dict, *where).get("images", [])):
+            if not isinstance(row, dict) or "file_name" not in row:
+                raise LoaderError(f"{path}, image {number}: no 'file_name'.", hint=self.files.hint)
+            yield str(row["file_name"])
 
     def queries(self) -> Iterator[Query]:
         """The question."""
@@ -67,6 +76,12 @@ class INQUIRE(Reader):
             self.tally.add("nDCG@50", id, ndcg(gains, np.ones(len(answers)), 50))
             self.tally.add("MRR", id, reciprocal_rank(ranks))
         return self.percents()
+
+    def answers(self) -> None:
+        """The annotations; a question without any is told."""
+        lacking = len(self._asked.keys() - self._answers.keys())
+        if lacking:
+            self.files.note(f"{lacking} queries have no annotated picture.")
 
     @cached_property
     def _asked(self) -> dict[str, str]:
