@@ -113,6 +113,11 @@ def fieldglass_rerankers():  # type: ignore[no-untyped-def]
             "first hits by descriptors that their neighbours refine (arXiv 2308.06954)",
         ),
         Offer(
+            "k-reciprocal",
+            "fieldglass.rerankers.reciprocal:KReciprocal",
+            "first hits by neighbourhoods that they share with the query (arXiv 1701.08398)",
+        ),
+        Offer(
             "local",
             "fieldglass.rerankers.local:Local",
             "first hits by local features that one homography explains (SIFT, or DELF-style: arXiv 1612.06321)",
