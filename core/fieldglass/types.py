@@ -247,7 +247,8 @@ class Probes:
 class Ranking:
     """Hits of one query, best first: positions (m,) int64, scores (m,) float64, and ids where known.
 
-    `notes` are sentences for people: what a reranker could not do, what it cost.
+    `notes` are sentences for people: what a reranker could not do, what it cost. `reranked` is False where a reranker
+    was asked and could not give its order.
     """
 
     positions: I64
@@ -255,6 +256,7 @@ class Ranking:
     exact: bool = True
     ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    reranked: bool = True
 
 
 class GalleryView(Protocol):

@@ -66,11 +66,12 @@ def test_an_endpoint_that_is_down_leaves_the_hits_as_they_are_and_says_so(run):
         assert done.exit_code == 0 and "Not re-ranked: The language model at http://127" in done.output
         assert "Traceback" not in done.output
         if form == "json":
-            assert ids(done) == plain and "Not re-ranked" in json.loads(done.stdout)["notes"][-1]
+            assert ids(done) == plain and json.loads(done.stdout)["reranker"] is None
+            assert "Not re-ranked" in json.loads(done.stdout)["notes"][-1]
         else:
             assert "Not re-ranked" in done.stderr
         if form == "html":
-            assert "Not re-ranked" in done.stdout
+            assert "Not re-ranked" in done.stdout and "re-ranked by" not in done.stdout
     page = run(*call, "--out", "page.html", "--format", "html")
     assert page.exit_code == 0 and "Not re-ranked" in page.stderr
     needed = run(*call, "--rerank-required")
@@ -144,6 +145,8 @@ def test_explain_and_the_environment(run, monkeypatch):
         done = run("explain", "c.collection", plain[0], *SEARCH[2:], "--rerank", "llm", "--format", "json")
     found = json.loads(done.stdout)
     assert (found["rank"], found["reranked"]) == (1, 2)
+    done = run("explain", "c.collection", plain[0], *SEARCH[2:], "--rerank", "llm", *using(closed_port()))
+    assert done.exit_code == 0 and "note: Not re-ranked" in done.output and "re-ranked by" not in done.output
 
 
 def test_cirevl_by_the_command_line(run, tmp_path):

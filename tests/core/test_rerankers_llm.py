@@ -238,6 +238,7 @@ def test_nothing_usable_leaves_the_hits_as_they_are_and_says_so(text):
         found = rerank(server)
         assert len(server.asked) == 3
     assert found.positions.tolist() == ranking(8).positions.tolist()
+    assert not found.reranked
     assert found.notes == ("The answer of the language model could not be used: those hits keep their order.",)
 
 
@@ -245,7 +246,7 @@ def test_some_windows_unusable():
     with serving(*["nothing"] * 3, '{"order": [2, 1]}') as server:
         found = rerank(server, size=4)
     assert found.positions.tolist() == [6, 7, 4, 5, 3, 2, 1, 0]
-    assert "1 of 3 answers" in found.notes[0]
+    assert "1 of 3 answers" in found.notes[0] and found.reranked
 
 
 @pytest.mark.parametrize("bad", [HTML, status(500), status(401, "no key")])

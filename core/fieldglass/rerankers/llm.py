@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -96,10 +97,12 @@ class Llm:
             what = (
                 "the hits have neither previews nor captions to show" if asked else "the query has no text or picture"
             )
-            return _ordered(ranking, range(count), (f"Not re-ranked: {what} to the language model.",))
+            note = f"Not re-ranked: {what} to the language model."
+            return replace(ranking, notes=(*ranking.notes, note), reranked=False)
         asking = _Asking(self, asked, hits, keep)
         order = asking.windows(count) if self.mode == "list" else asking.sorted(list(range(count)))
-        return _ordered(ranking, order, asking.notes())
+        found = _ordered(ranking, order, asking.notes())
+        return replace(found, reranked=asking.unusable < asking.questions)
 
 
 class _Asking:

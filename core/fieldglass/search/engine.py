@@ -262,7 +262,7 @@ class _Job:
                     elapsed,
                     scope.matched,
                     (*notes, *self.notes(query), *ranking.notes),
-                    reranking.name,
+                    reranking.name if ranking.reranked else "",
                 )
             )
         return outcomes

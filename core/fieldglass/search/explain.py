@@ -99,6 +99,8 @@ def moved(found: Explanation, before: Ranking, after: Ranking, reranker: str, ga
     """The explanation with what a reranker did, from the hits it was given and the hits it gave."""
     there = np.flatnonzero(after.positions == gallery.positions([found.id])[0])
     notes = (*found.notes, *after.notes)
+    if not after.reranked:
+        return replace(found, notes=notes)
     if not len(there):
         seen = f"The reranker {reranker} saw the first {len(before.positions)} hits alone: this item keeps its place."
         return replace(found, reranker=reranker, reranked=found.rank, notes=(*notes, seen))

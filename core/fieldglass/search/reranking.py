@@ -56,7 +56,7 @@ class Reranking:
 
         def reordered(number: int) -> Ranking:
             found = self.one(queries[number], row_of(probes, number), rankings[number], view)
-            return Ranking(found.positions[:k], found.scores[:k], found.exact, notes=found.notes)
+            return replace(found, positions=found.positions[:k], scores=found.scores[:k])
 
         return each(reordered, range(len(queries)), getattr(self.by, "threads", 1))
 
@@ -70,7 +70,7 @@ class Reranking:
         except EndpointError as error:
             if self.required:
                 raise
-            return replace(ranking, notes=(*ranking.notes, f"Not re-ranked: {error.message}"))
+            return replace(ranking, notes=(*ranking.notes, f"Not re-ranked: {error.message}"), reranked=False)
         if len(found.scores) != len(found.positions) or not np.array_equal(
             np.sort(found.positions), np.sort(ranking.positions)
         ):
@@ -83,6 +83,7 @@ class Reranking:
             np.asarray(found.scores, dtype=np.float64),
             found.exact,
             notes=tuple(found.notes),
+            reranked=found.reranked,
         )
 
 
