@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fieldglass.errors import QueryError
+from fieldglass.errors import FilterError, QueryError
 from fieldglass.loaders.paths import base_of, portable
 from fieldglass.registry import registry
 from fieldglass.result import Asked, Picture
-from fieldglass.types import Query, QueryImage, QueryText
+from fieldglass.types import All, Query, QueryImage, QueryText
 
 if TYPE_CHECKING:
     from fieldglass.interfaces import Encoder
     from fieldglass.query_pictures import PictureReader
     from fieldglass.store import Snapshot
+    from fieldglass.types import Filter
 
 __all__ = ["Question", "ask"]
 
@@ -75,13 +76,24 @@ def ask(
         only=None if only is None else _ids(only),
         exclude=excluded,
         exclude_group=exclude_group if exclude_group is not None else snapshot.properties.get("exclude_group"),
-        where=where,
+        where=_filter(where),
         history=history,
         id=id,
     )
-    asked = Asked(tuple(shown), words, place, where if isinstance(where, str) else "")
+    asked = Asked(tuple(shown), words, place, "" if query.where is None else str(query.where))
     spent = {"read": 1000 * (time.perf_counter() - started)} if reader else {}
     return Question(query, asked, spent)
+
+
+def _filter(where: Any) -> str | Filter | None:
+    """One filter, or `All` of several; FilterError for what is neither SQL nor a `Filter`."""
+    parts = [each for each in _several(where) if each is not None]
+    for part in parts:
+        if not isinstance(part, str) and not callable(getattr(part, "bitmap", None)):
+            raise FilterError(f"A filter is SQL text or has a method `bitmap`, not {part!r}.")
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return All(tuple(parts))
 
 
 def _worded(text: Any, role: Any) -> QueryText:

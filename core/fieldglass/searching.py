@@ -192,7 +192,7 @@ class Searchable:
         :param not_image: pictures to keep away from; `not_like` and `not_text` likewise.
         :param domain: a style or domain to find the same in ("a sketch"): for `freedom` and the textual inversions.
         :param description: what the pictures show, in words: for `cirevl` and `weimocir`.
-        :param where: SQL over the metadata columns, or a `Filter`.
+        :param where: SQL over the metadata columns, a `Filter` (`fieldglass.spatial`), or a list that must all hold.
         :param only: ids to search among; `exclude` are ids never to return.
         :param exclude_group: a group column: items that share its value with a query picture are no hits.
         :param exclude_self: the query pictures themselves are no hits.

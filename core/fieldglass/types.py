@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accepts",
+    "All",
     "Card",
     "Filter",
     "Fusion",
@@ -119,6 +120,25 @@ class Filter(Protocol):
     def bitmap(self, gallery: GalleryView) -> Bitmap:
         """(gallery.size,) bool over positions, True where an item may be a hit."""
         ...
+
+
+@dataclass(frozen=True)
+class All:
+    """A filter of several, SQL or `Filter`: an item must pass every one."""
+
+    parts: tuple[str | Filter, ...]
+
+    def __str__(self) -> str:
+        return " AND ".join(f"({part})" if isinstance(part, str) else str(part) for part in self.parts)
+
+    def bitmap(self, gallery: GalleryView) -> Bitmap:
+        """(gallery.size,) bool: the items that pass all of them."""
+        import numpy as np
+
+        found = np.ones(gallery.size, dtype=np.bool_)
+        for part in self.parts:
+            found &= gallery.select(part) if isinstance(part, str) else part.bitmap(gallery)
+        return found
 
 
 @dataclass(frozen=True)
@@ -298,6 +318,14 @@ class GalleryView(Protocol):
 
     def metadata(self, positions: I64) -> list[dict[str, Any]]:
         """The metadata columns at each position."""
+        ...
+
+    def numbers(self, columns: list[str]) -> F64:
+        """(size, n): number columns of every item, NaN where it has none, is gone, or where there is no such column."""
+        ...
+
+    def select(self, where: str) -> Bitmap:
+        """(size,) bool: the live items that match an SQL expression over the columns. FilterError."""
         ...
 
     def thumbnail(self, position: int) -> bytes | None:

@@ -16,7 +16,7 @@ from fieldglass.types import Problem
 
 if TYPE_CHECKING:
     from fieldglass.store import Snapshot
-    from fieldglass.types import F32, I64, Bitmap, Moments, Ranking, Sample
+    from fieldglass.types import F32, F64, I64, Bitmap, Moments, Ranking, Sample
 
 __all__ = ["View"]
 
@@ -124,6 +124,16 @@ class View:
     def metadata(self, positions: I64) -> list[dict[str, Any]]:
         """The metadata columns at each position."""
         return self.snapshot.metadata(positions)
+
+    def numbers(self, columns: list[str]) -> F64:
+        """(size, n): number columns of every item, NaN where it has none, is gone, or where there is no such column."""
+        return self.snapshot.numbers(columns)
+
+    def select(self, where: str) -> Bitmap:
+        """(size,) bool: the live items that match an SQL expression over the columns. FilterError."""
+        found = np.zeros(self.size, dtype=np.bool_)
+        found[self.snapshot.select(where)] = True
+        return found
 
     def thumbnail(self, position: int) -> bytes | None:
         """The stored WebP preview."""

@@ -27,11 +27,12 @@ from fieldglass.store.verify import verify
 from fieldglass.types import Item
 
 if TYPE_CHECKING:
-    from fieldglass.types import F32, I64, Bitmap
+    from fieldglass.types import F32, F64, I64, Bitmap
 
 __all__ = ["Snapshot", "read_fields", "read_sources"]
 
 _CHUNK = 500  # names in one IN (...)
+_WINDOW = 1 << 17  # positions of which numbers are read at once
 _FILTERS = 16  # answers of filters that are kept
 
 
@@ -171,6 +172,25 @@ class Snapshot:
             }
             for row in self._rows(cells, positions)
         ]
+
+    def numbers(self, columns: Sequence[str]) -> F64:
+        """(size, n) float64 of columns that hold numbers; NaN elsewhere, and where there is no such column."""
+        found = np.full((self.size, len(columns)), np.nan)
+        cells = [(at, name) for at, name in enumerate(columns) if name in self._columns]
+        cells = [(at, name) for at, name in cells if self.columns[name].type in ("bool", "float", "int")]
+        if not cells:
+            return found
+        asked = ", ".join(self._cell(name) for _, name in cells)
+        kept = np.array([at for at, _ in cells])
+        for start in range(0, self.size, _WINDOW):
+            rows = self._all(
+                f"SELECT position, {asked} FROM item WHERE position >= ? AND position < ?", (start, start + _WINDOW)
+            )
+            if rows:
+                block = np.array(rows, dtype=np.float64)
+                found[np.ix_(block[:, 0].astype(np.int64), kept)] = block[:, 1:]
+        found[self.dead] = np.nan
+        return found
 
     def items(self, positions: I64 | Sequence[int]) -> list[tuple[Source, Item]]:
         """What the loader of the source needs to read each again: its own id, paths, locator, metadata and groups."""

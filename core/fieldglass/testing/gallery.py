@@ -11,7 +11,7 @@ from fieldglass.errors import QueryError
 from fieldglass.types import Moments, Probe, Probes, ProbeScores, Ranking
 
 if TYPE_CHECKING:
-    from fieldglass.types import F32, F64, I64, GalleryView, Sample
+    from fieldglass.types import F32, F64, I64, Bitmap, GalleryView, Sample
 
 __all__ = ["ArrayGallery", "full_scan"]
 
@@ -65,6 +65,16 @@ class ArrayGallery:
     def metadata(self, positions: I64) -> list[dict[str, Any]]:
         """The columns given."""
         return [self._metadata[position] for position in positions]
+
+    def numbers(self, columns: list[str]) -> F64:
+        """(size, n): the columns that hold numbers, NaN elsewhere."""
+        cells = [[row.get(name) for name in columns] for row in self._metadata]
+        numbers = [[each if isinstance(each, (int, float)) else np.nan for each in row] for row in cells]
+        return np.array(numbers, dtype=np.float64).reshape(self.size, len(columns))
+
+    def select(self, where: str) -> Bitmap:
+        """QueryError: SQL is for a catalogue."""
+        raise QueryError(f"The filter {where!r} is SQL, and this gallery of arrays has no catalogue.")
 
     def thumbnail(self, position: int) -> bytes | None:
         """None: there are no pictures here."""

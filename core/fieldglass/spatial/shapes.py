@@ -1,0 +1,36 @@
+"""shapely, or how to install it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fieldglass.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["Geometry", "load_geopandas", "load_shapely"]
+
+Geometry = Any  # a shapely geometry; shapely is imported at first use
+
+
+def load_shapely() -> ModuleType:
+    """The module `shapely`; MissingExtraError where it is not installed."""
+    try:
+        import shapely
+    except ImportError as error:
+        raise _missing("shapely") from error
+    return shapely
+
+
+def load_geopandas() -> ModuleType:
+    """The module `geopandas`; MissingExtraError where it is not installed."""
+    try:
+        import geopandas
+    except ImportError as error:
+        raise _missing("geopandas") from error
+    return geopandas
+
+
+def _missing(name: str) -> MissingExtraError:
+    return MissingExtraError(f"Areas and maps need {name}.", hint="pip install 'fieldglass[spatial]'")
