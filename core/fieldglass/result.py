@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from fieldglass.spatial.features import Feature
     from fieldglass.types import Item, QueryText
 
 __all__ = ["Asked", "Hit", "Picture", "SearchResult"]
@@ -156,6 +158,33 @@ class SearchResult(Sequence[Hit]):
         from fieldglass.report import page
 
         return page([self])
+
+    def features(self) -> list[Feature]:
+        """The hits with their geometry in WGS84, None where an item has no place. It needs the extra `spatial`."""
+        from fieldglass.spatial.features import features_of
+
+        return features_of(self.hits)
+
+    def to_geojson(self) -> str:
+        """A GeoJSON FeatureCollection, as GIS tools read it (RFC 7946)."""
+        from fieldglass.spatial.geojson import geojson
+
+        return geojson(self)
+
+    def to_map(self) -> str:
+        """One self-contained page with the hits on a map of the world; it asks nothing of any other host."""
+        from fieldglass.report.map import map_page
+
+        return map_page([self])
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the hits in the format of the suffix; where they were written.
+
+        .json, .html, .csv, and with the extra `spatial` .geojson, .parquet (GeoParquet), .gpkg, .kml and .map.html.
+        """
+        from fieldglass.report.files import save
+
+        return save(self, path)
 
     def _repr_html_(self) -> str:
         from fieldglass.report import fragment

@@ -30,7 +30,7 @@ def answer_file(
 
     Columns: id, image, like, text, domain, description, not_image, not_like, not_text, place, where; a JSONL value may
     be a list.
-    Pictures are relative to the file. A filter of the row goes before that of the options.
+    Pictures are relative to the file. A filter of the row stands for the --where of the options; areas hold for all.
     """
     rows = _rows(path)
     questions = [_question(collection, row, number, path, options) for number, row in enumerate(rows, 1)]
@@ -64,7 +64,9 @@ def _question(
             several = given[name] if isinstance(given[name], list) else [given[name]]
             given[name] = [path.resolve().parent / Path(each).expanduser() for each in several]
     place = given.pop("place", None)
-    limits = {**rules(options), **({"where": given.pop("where")} if "where" in given else {})}
+    limits = rules(options)
+    if "where" in given:
+        limits["where"] = [given.pop("where"), *limits["where"][1:]]
     id = str(given.pop("id", number))
     try:
         return collection.ask(**given, **limits, id=id, place=place_of(place) if isinstance(place, str) else place)

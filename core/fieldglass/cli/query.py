@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fieldglass.cli.llm import llm_options, spread
+from fieldglass.cli.where import areas_of, place_options
 from fieldglass.errors import QueryError, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _OPTIONS = (
     click.option("--composer", metavar="NAME", help="How the parts are joined; `fieldglass list composers`."),
     click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the composer."),
     click.option("--where", metavar="SQL", help="A filter over the metadata columns."),
+    *place_options,
     click.option("--only", type=click.Path(path_type=Path), metavar="FILE", help="Search among these ids, one a line."),
     click.option("--exclude", multiple=True, metavar="ID", help="An item that is no hit. Repeatable."),
     click.option(
@@ -108,7 +110,7 @@ def question_of(collection: Collection, options: Mapping[str, Any]) -> Question:
 def rules(options: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords of `Collection.ask` that say among what is looked."""
     return {
-        "where": options["where"],
+        "where": [options["where"], *areas_of(options)],
         "only": _ids(options["only"]),
         "exclude": options["exclude"],
         "exclude_group": options["exclude_group"],

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fieldglass.cli.query import how, query_options, question_of
+from fieldglass.errors import UsageError
 
 if TYPE_CHECKING:
     from fieldglass.collection import Collection
     from fieldglass.result import SearchResult
 
-__all__ = ["search"]
+__all__ = ["FORMS", "give", "search"]
+
+FORMS = ["table", "json", "html", "map", "csv", "geojson", "kml", "geoparquet", "gpkg"]
 
 
 @click.command(short_help="Search with a picture, a sentence, or both.")
@@ -26,12 +29,14 @@ __all__ = ["search"]
 @click.option("--index", default="auto", show_default=True, metavar="NAME", help="`exact` compares every item.")
 @click.option("--queries", type=click.Path(path_type=Path), help="CSV or JSONL of queries; JSON lines or a page.")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "json", "html"]), default="table", show_default=True,
-    help="How to print.",
+    "--format", "form", type=click.Choice(FORMS),
+    help="By default a table, or what the suffix of --out says.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
 @click.option("--open", "show", is_flag=True, help="Write a page and open it in the browser.")
-def search(collection: Path, form: str, out: Path | None, show: bool, queries: Path | None, **options: Any) -> None:
+def search(
+    collection: Path, form: str | None, out: Path | None, show: bool, queries: Path | None, **options: Any
+) -> None:
     """Search a collection with a picture, a sentence, or both.
 
     `-` reads the picture from standard input (`--image -`) or the sentence (`--text -`).
@@ -48,6 +53,8 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
       fieldglass search art.collection --image horse.jpg --domain "an oil painting" --composer freedom
       fieldglass search art.collection --image a.jpg --description "a horse" --text "with a rider" --composer cirevl
       fieldglass search shop.collection --text "boots" --not-text "leather" --format json
+      fieldglass search scenes.collection --text "a harbour" --bbox 3,51,7,54 --out harbours.geojson
+      fieldglass search scenes.collection --text "a harbour" --aoi delta.gpkg --where "cloud < 20" --format map --open
       curl -s https://example.org/cat.jpg | fieldglass search holiday.collection --image -
       fieldglass search shop.collection --image red.jpg --rerank superglobal --rerank-set m=100
       fieldglass search shop.collection --queries queries.csv --out hits.jsonl
@@ -55,42 +62,57 @@ def search(collection: Path, form: str, out: Path | None, show: bool, queries: P
     import fieldglass
 
     if show:
-        form, out = "html", out or _page_file(collection)
+        form, out = form if form in ("html", "map") else "html", out or _page_file(collection)
+    form = form or _form(out)
     asked = {name: options.pop(name) for name in ("k", "min_score", "collapse", "index")}
     with fieldglass.open(collection) as opened:
         if queries is not None:
             _write(_many(opened, queries, form, options, {**how(options), **asked}), out)
         else:
             (result,) = opened.answer([question_of(opened, options)], **how(options), **asked)
-            if form == "table" and out is None:
-                _table(result)
-            else:
-                _write(_rendered(result, form), out)
-                if form != "json":
-                    _notes(result)
+            give(result, form, out)
+            if form != "json" and not (form == "table" and out is None):
+                _notes(result)
     if show and out is not None:
         click.launch(str(out.resolve()))
 
 
+def give(result: SearchResult, form: str, out: Path | None) -> None:
+    """Print a result, or write it to a file. UsageError where a format is no text and has no file."""
+    from fieldglass.report.files import BINARY, save, text_of
+
+    if form == "table" and out is None:
+        _table(result)
+    elif form == "table":
+        _write("rank\tscore\tid\n" + "".join(f"{hit.rank}\t{hit.score:.4f}\t{hit.id}\n" for hit in result), out)
+    elif form in BINARY:
+        if out is None or str(out) == "-":
+            raise UsageError(f"--format {form} needs a file.", hint="Say --out FILE.")
+        save(result, out, form)
+        click.echo(f"wrote {out}", err=True)
+    else:
+        _write(text_of(result, form), out)
+
+
+def _form(out: Path | None) -> str:
+    from fieldglass.report.files import form_of
+
+    return (form_of(out) if out else None) or "table"
+
+
 def _many(collection: Collection, queries: Path, form: str, options: dict[str, Any], asked: dict[str, Any]) -> str:
     from fieldglass.cli.batch import answer_file, json_lines
-    from fieldglass.report import page
+    from fieldglass.report import map_page, page
 
     answers = answer_file(collection, queries, options, asked)
+    results, title = [result for _, result in answers], f"{len(answers)} queries of {queries.name}"
     if form == "html":
-        return page([result for _, result in answers], title=f"{len(answers)} queries of {queries.name}")
+        return page(results, title=title)
+    if form == "map":
+        return map_page(results, title=title)
+    if form not in ("table", "json"):
+        raise UsageError(f"--format {form} holds the hits of one query.", hint="Many become JSON lines, html or map.")
     return json_lines(answers)
-
-
-def _rendered(result: SearchResult, form: str) -> str:
-    from fieldglass.cli.output import as_json
-
-    if form == "html":
-        return result.to_html()
-    if form == "json":
-        return as_json(result.to_dict()) + "\n"
-    lines = (f"{hit.rank}\t{hit.score:.4f}\t{hit.id}\n" for hit in result)
-    return "rank\tscore\tid\n" + "".join(lines)
 
 
 def _write(text: str, out: Path | None) -> None:

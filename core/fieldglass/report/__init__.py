@@ -1,7 +1,8 @@
-"""Search results as one self-contained HTML page, or as a fragment for a notebook."""
+"""Search results as one self-contained HTML page, as a map, or as a fragment for a notebook."""
 
 from __future__ import annotations
 
+from fieldglass.report.map import map_page
 from fieldglass.report.page import fragment, page
 
-__all__ = ["fragment", "page"]
+__all__ = ["fragment", "map_page", "page"]

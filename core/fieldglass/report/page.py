@@ -10,11 +10,11 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from html import escape
 from importlib.resources import files
 from pathlib import PurePath
 from typing import Any
 
+from fieldglass.report.markup import image, text
 from fieldglass.result import Asked, Hit, Picture, SearchResult
 
 __all__ = ["fragment", "page"]
@@ -29,7 +29,7 @@ def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "", r
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     name = title or (str(results[0].asked) if len(results) == 1 else "") or "Search"
     several = len(results) > 1
-    head = f"<h1>{_text(title or 'Fieldglass')}</h1>" + (f'<p class="intro">{_text(intro)}</p>' if intro else "")
+    head = f"<h1>{text(title or 'Fieldglass')}</h1>" + (f'<p class="intro">{text(intro)}</p>' if intro else "")
     contents = _contents(results) if several else ""
     body = "\n".join(_section(result, number, several) for number, result in enumerate(results, 1))
     again = f'<meta http-equiv="refresh" content="{reload:d}">\n' if reload else ""
@@ -41,7 +41,7 @@ def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "", r
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
-{again}<title>{_text(name)} · Fieldglass</title>
+{again}<title>{text(name)} · Fieldglass</title>
 <style>{style}</style>
 </head>
 <body class="fieldglass">
@@ -66,14 +66,14 @@ def _style() -> str:
 
 
 def _contents(results: Sequence[SearchResult]) -> str:
-    links = "".join(f'<li><a href="#q{n}">{_text(str(result.asked))}</a></li>' for n, result in enumerate(results, 1))
+    links = "".join(f'<li><a href="#q{n}">{text(str(result.asked))}</a></li>' for n, result in enumerate(results, 1))
     return f'<nav aria-label="Queries"><ol>{links}</ol></nav>'
 
 
 def _section(result: SearchResult, number: int, several: bool) -> str:
     cards = "\n".join(_cards(result.hits))
     found = f'<ol class="grid" role="list">{cards}</ol>' if result.hits else '<p class="none">Nothing was found.</p>'
-    notes = "".join(f"<li>{_text(note)}</li>" for note in result.notes)
+    notes = "".join(f"<li>{text(note)}</li>" for note in result.notes)
     return (
         f'<section id="q{number}" aria-label="Results of query {number}">{_query(result.asked)}'
         f'<p class="how">{_how(result, several)}</p>'
@@ -85,21 +85,21 @@ def _section(result: SearchResult, number: int, several: bool) -> str:
 def _query(asked: Asked) -> str:
     pictures = "".join(map(_asked_picture, asked.pictures))
     texts = "".join(
-        f'<blockquote class="{_role(each.role)}">{_text(each.text)}</blockquote>'
-        + (f'<span class="role">{_text(each.role)}</span>' if each.role != "modification" else "")
+        f'<blockquote class="{_role(each.role)}">{text(each.text)}</blockquote>'
+        + (f'<span class="role">{text(each.role)}</span>' if each.role != "modification" else "")
         for each in asked.texts
     )
     place = f"<p>near {asked.place[0]:.5f}, {asked.place[1]:.5f}</p>" if asked.place else ""
-    where = f'<p class="where">where <code>{_text(asked.where)}</code></p>' if asked.where else ""
+    where = f'<p class="where">where <code>{text(asked.where)}</code></p>' if asked.where else ""
     plus = '<span class="plus" aria-hidden="true">+</span>' if pictures and (texts or place) else ""
     words = f'<div class="words">{texts}{place}{where}</div>' if texts or place or where else ""
     return f'<div class="query"><h2 class="unseen">Query</h2><div class="parts">{pictures}{plus}{words}</div></div>'
 
 
 def _asked_picture(picture: Picture) -> str:
-    shown = _image(picture.preview, f"Query picture {picture.name}")
-    role = f'<span class="role">{_text(picture.role)}</span> ' if picture.role != "reference" else ""
-    return f'<figure class="{_role(picture.role)}">{shown}<figcaption>{role}{_text(picture.name)}</figcaption></figure>'
+    shown = image(picture.preview, f"Query picture {picture.name}")
+    role = f'<span class="role">{text(picture.role)}</span> ' if picture.role != "reference" else ""
+    return f'<figure class="{_role(picture.role)}">{shown}<figcaption>{role}{text(picture.name)}</figcaption></figure>'
 
 
 def _role(role: str) -> str:
@@ -115,7 +115,7 @@ def _how(result: SearchResult, several: bool) -> str:
     parts += [] if several else [PurePath(result.collection).name]
     parts += ["every item compared" if result.exact else "by an index"]
     parts += [] if several else [f"searched in {_time(_searching(result.elapsed_ms))}"]
-    return " · ".join(f"<span>{_text(part)}</span>" for part in parts)
+    return " · ".join(f"<span>{text(part)}</span>" for part in parts)
 
 
 def _searching(elapsed_ms: Mapping[str, float]) -> float:
@@ -133,9 +133,9 @@ def _cards(hits: Sequence[Hit]) -> Iterator[str]:
     for hit in hits:
         share = (hit.score - low) / (high - low) if high > low else 0.0
         yield (
-            f'<li class="card"><figure>{_image(hit.thumbnail, f"Hit {hit.rank}: {hit.id}")}'
+            f'<li class="card"><figure>{image(hit.thumbnail, f"Hit {hit.rank}: {hit.id}")}'
             f'<span class="rank"><span class="unseen">Rank </span>{hit.rank}</span>'
-            f'<figcaption><span class="id" title="{_text(hit.id)}">{_broken(hit.id)}</span>'
+            f'<figcaption><span class="id" title="{text(hit.id)}">{_broken(hit.id)}</span>'
             f'<span class="score"><svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
             f'<rect class="rail" width="100" height="4"/><rect class="bar" width="{100 * share:.1f}" height="4"/></svg>'
             f'<data value="{hit.score!r}">{hit.score:.3f}</data></span>'
@@ -144,7 +144,7 @@ def _cards(hits: Sequence[Hit]) -> Iterator[str]:
 
 
 def _metadata(metadata: Mapping[str, Any]) -> str:
-    rows = [f"<div><dt>{_text(name)}</dt><dd>{_text(_value(value))}</dd></div>" for name, value in metadata.items()]
+    rows = [f"<div><dt>{text(name)}</dt><dd>{text(_value(value))}</dd></div>" for name, value in metadata.items()]
     if not rows:
         return ""
     if len(rows) <= _SHOWN + 1:
@@ -159,23 +159,6 @@ def _value(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _image(data: bytes | None, alt: str) -> str:
-    if not data:
-        return f'<div class="blank" role="img" aria-label="{_text(alt)}, without a preview">no preview</div>'
-    return f'<img alt="{_text(alt)}" src="data:{_media(data)};base64,{base64.b64encode(data).decode()}">'
-
-
-def _media(data: bytes) -> str:
-    if data.startswith(b"\xff\xd8"):
-        return "image/jpeg"
-    return "image/png" if data.startswith(b"\x89PNG") else "image/webp"
-
-
-def _text(value: str) -> str:
-    """Escaped for text and attributes; control characters and bidirectional overrides are dropped."""
-    return escape("".join(c for c in value if c.isprintable() or c in "\n\t "), quote=True)
-
-
 def _broken(id: str) -> str:
     """An id that may break after its separators."""
-    return _text(id).replace("/", "/<wbr>").replace("_", "_<wbr>")
+    return text(id).replace("/", "/<wbr>").replace("_", "_<wbr>")

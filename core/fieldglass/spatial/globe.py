@@ -110,7 +110,7 @@ def _wrapped(geometry: Geometry) -> Geometry:
     for turn in range(int(np.floor((west + 180) / 360)), int(np.floor((east + 180) / 360)) + 1):
         window = shapely.box(-180 + 360 * turn, -90, 180 + 360 * turn, 90)
         piece = shapely.intersection(geometry, window)
-        piece = shapely.transform(piece, lambda points, by=360 * turn: points - [by, 0])
+        piece = shapely.transform(piece, lambda points, by=360.0 * turn: points - np.array([by, 0.0]))
         pieces += [each for each in shapely.get_parts(piece) if _same_kind(each, geometry)]
     return shapely.make_valid(shapely.union_all(pieces))
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fieldglass.errors import MissingExtraError
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 __all__ = ["Geometry", "load_geopandas", "load_shapely"]
 
 Geometry = Any  # a shapely geometry; shapely is imported at first use
 
 
-def load_shapely() -> ModuleType:
+def load_shapely() -> Any:
     """The module `shapely`; MissingExtraError where it is not installed."""
     try:
         import shapely
@@ -23,7 +20,7 @@ def load_shapely() -> ModuleType:
     return shapely
 
 
-def load_geopandas() -> ModuleType:
+def load_geopandas() -> Any:
     """The module `geopandas`; MissingExtraError where it is not installed."""
     try:
         import geopandas

@@ -21,7 +21,7 @@ from fieldglass.store.segments import write_array
 from fieldglass.store.snapshot import Snapshot
 from fieldglass.store.store import Store
 
-__all__ = ["FORMAT", "MANIFEST", "TABLE", "arrow", "arrow_names", "export"]
+__all__ = ["FORMAT", "MANIFEST", "TABLE", "arrow", "arrow_names", "export", "harmless"]
 
 FORMAT = 1
 MANIFEST = "collection.json"  # written last: a folder that has it is whole
@@ -156,15 +156,16 @@ def _geo() -> dict[str, str]:
 def _write_csv(path: Path, snapshot: Snapshot, live: np.ndarray[Any, Any]) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow([_harmless(name) for name in ("id", "source", "path", *snapshot.columns)])
+        table.writerow([harmless(name) for name in ("id", "source", "path", *snapshot.columns)])
         for chunk in _chunks(live):
             parts = zip(snapshot.ids(chunk), snapshot.items(chunk), snapshot.metadata(chunk), strict=True)
             for id, (source, item), cells in parts:
                 row = [id, source.name, *item.paths[:1]] + [""] * (not item.paths)
-                table.writerow([_harmless(cell) for cell in [*row, *(cells.get(name) for name in snapshot.columns)]])
+                table.writerow([harmless(cell) for cell in [*row, *(cells.get(name) for name in snapshot.columns)]])
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
+    """A cell of a CSV; text that a spreadsheet would take for a formula is quoted."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
