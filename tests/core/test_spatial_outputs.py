@@ -30,7 +30,7 @@ def test_geojson_follows_rfc_7946():
         "lat": 48.2,
         "lon": 16.4,
         "cloud": 3.5,
-    }  # noqa: E501
+    }
     assert point["id"] == "scene 1.tif"
     shape = shapely.geometry.shape(tile["geometry"])
     assert shape.equals(shapely.from_wkt(TILE))
