@@ -14,6 +14,12 @@ def fieldglass_encoders():
             "the offline default for scenes of any bands: mini on a composite, land cover, spectral indices",
             frozenset({"images", "texts", "as_query"}),
         ),
+        Offer(
+            "rs/closp",
+            "fieldglass_remote_sensing.closp:Closp",
+            "CLOSP, GeoCLOSP: Sentinel-1, Sentinel-2 and sentences in one space (arXiv 2507.10403)",
+            frozenset({"images", "texts", "raw"}),
+        ),
     ]
 
 
