@@ -130,8 +130,9 @@ class Registry:
     def get(self, kind: str, name: str) -> Offer:
         """The offer of that name, or UnknownNameError with the near matches."""
         offers = self._offers[_kind(kind)]
-        if name in offers:
-            return offers[name]
+        family, _ = self._of_card(kind, name)
+        if name in offers or family in offers:
+            return offers[name if name in offers else family]
         one = kind.removesuffix("s") if kind != "indexes" else "index"
         near = difflib.get_close_matches(name, offers, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
@@ -159,11 +160,23 @@ class Registry:
         return found
 
     def create(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
-        """The object behind a name. Option values may be strings, as typed after `--set`."""
+        """The object behind a name. Option values may be strings, as typed after `--set`.
+
+        The name of a model card stands for its encoder with the card's options; those given go before them.
+        """
         from fieldglass.options import coerce
 
         factory = self.factory(kind, name)
-        return factory(**coerce(factory, name, options or {}))
+        return factory(**coerce(factory, name, {**self._of_card(kind, name)[1], **(options or {})}))
+
+    def _of_card(self, kind: str, name: str) -> tuple[str, Mapping[str, Any]]:
+        """The encoder and the options that a model card stands for; ("", {}) where the name is no card's."""
+        if kind != "encoders" or name in self._offers[kind]:
+            return "", {}
+        from fieldglass.models import cards
+
+        found = cards().get(name)
+        return (found.family, found.options) if found and found.source else ("", {})
 
     def metadata(self, item: Item, paths: tuple[Path, ...]) -> Iterator[tuple[str, Mapping[str, Any] | Exception]]:
         """What each plugin's metadata hook adds to an item: (plugin, columns or the exception it raised)."""

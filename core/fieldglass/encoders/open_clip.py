@@ -13,9 +13,11 @@ from fieldglass.encoders.device import place
 from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.encoders.open_clip_checkpoint import resolve
+from fieldglass.encoders.open_clip_context import altered
 from fieldglass.encoders.open_clip_model import build, tokenizer
 from fieldglass.encoders.pseudo_words import PseudoWords
 from fieldglass.models.cache import sha256_of
+from fieldglass.models.files import weight_file
 from fieldglass.types import Accepts, Prepared
 
 if TYPE_CHECKING:
@@ -30,10 +32,12 @@ class OpenClip:
     """Both towers of a CLIP. The weights load at first use.
 
     `model` and `pretrained` are open_clip's names; `pretrained="random"` with `seed` is for measuring speed.
-    `weights` is a file, or a folder as the hub lays it out. `mean`, `std`, `interpolation`, `resize_mode` and
-    `image_size` go before the checkpoint's own preprocessing. `pad_ratio=1.25` pads long pictures first, as CLIP4Cir,
-    SEARLE and CIReVL do. UnknownNameError, UsageError or WeightsMissingError
-    come at construction, WeightsError for a bad file at first use.
+    `weights` is a file, a folder as the hub lays it out, or `hf:ORG/REPO/FILE` that `models pull` has fetched.
+    `mean`, `std`, `interpolation`, `resize_mode` and `image_size` go before the checkpoint's own preprocessing,
+    `quick_gelu` before what the tag says. `pad_ratio=1.25` pads long pictures first, as CLIP4Cir, SEARLE and CIReVL do.
+    `context` lengthens the text tower to so many tokens: its position table is interpolated, all but the first `keep`
+    rows. UnknownNameError, UsageError or WeightsMissingError come at construction, WeightsError for a bad file at
+    first use.
     """
 
     name = "open_clip"
@@ -54,6 +58,9 @@ class OpenClip:
         resize_mode: str | None = None,
         image_size: int | None = None,
         pad_ratio: float | None = None,
+        quick_gelu: bool | None = None,
+        context: int | None = None,
+        keep: int = 0,
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
@@ -65,7 +72,9 @@ class OpenClip:
             "image_size": image_size,
             "pad_ratio": pad_ratio,
         }
-        self._checkpoint = resolve(model, pretrained, str(weights), stated)
+        file = str(weight_file(weights, self.name)) if weights.startswith("hf:") else str(weights)
+        towers = {"quick_gelu": quick_gelu, "context": context, "keep": keep or None}
+        self._checkpoint = altered(resolve(model, pretrained, file, stated), quick_gelu, context, keep)
         self._preprocess = self._checkpoint.preprocess
         self._placement = place(device, precision)
         self.device = self._placement.device
@@ -86,12 +95,13 @@ class OpenClip:
         asked = {
             "model": model,
             "pretrained": pretrained,
-            "weights": str(path) if weights else "",
+            "weights": weights if weights.startswith("hf:") else str(path) if weights else "",
             "seed": seed,
             **stated,
+            **towers,
         }
         self.options: Mapping[str, Any] = {
-            **{name: value for name, value in asked.items() if value},
+            **{name: value for name, value in asked.items() if value or value is False},
             "precision": self._placement.precision,
         }
 

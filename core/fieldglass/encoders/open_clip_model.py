@@ -11,6 +11,7 @@ from typing import Any
 
 from fieldglass._torchvision import require
 from fieldglass.encoders.open_clip_checkpoint import Checkpoint
+from fieldglass.encoders.open_clip_context import lengthen
 from fieldglass.errors import FieldglassError, WeightsError, WeightsMissingError
 from fieldglass.models import weights
 from fieldglass.models.hub import Part, cached, offline
@@ -23,6 +24,7 @@ def build(checkpoint: Checkpoint, seed: int) -> Any:
     torch, open_clip = require("torch"), require("open_clip")
     config = deepcopy(dict(checkpoint.config))
     vision, text = config["vision_cfg"], config["text_cfg"]
+    text.pop("keep_positions", None)
     declared = vision.get("image_size", 224)
     timm, hugging_face = "timm_model_name" in vision, "hf_model_name" in text
     if timm:
@@ -47,6 +49,7 @@ def build(checkpoint: Checkpoint, seed: int) -> Any:
             raise WeightsError(f"The configuration of {checkpoint.label} cannot be built: {error}") from error
     if checkpoint.weights is not None:
         state = _converted(model, weights.read(checkpoint.weights))
+        lengthen(model, state, checkpoint)
         if _pair(declared) != checkpoint.preprocess.size:
             require("open_clip.factory").resize_pos_embed(state, model)  # only where another image_size was asked for
         weights.fit(model, state, checkpoint.weights, checkpoint.label)

@@ -28,7 +28,13 @@ def card(name: str) -> Card:
 
 
 def composer_defaults(encoder: str, options: Mapping[str, Any], composer: str) -> dict[str, Any]:
-    """Options that suit a composer with a model: those of the card that says most about the encoder's options."""
+    """Options that suit a composer with a model: those of the card that says most about the encoder's options.
+
+    The encoder may be named by its card.
+    """
+    named = cards().get(encoder)
+    if named is not None and named.source:
+        return {**composer_defaults(named.family, options, composer), **named.composers.get(composer, {})}
     fitting = [
         each
         for each in cards().values()

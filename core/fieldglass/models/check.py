@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Check", "verify"]
 
 
+_RANGES = {"srgb8": (0.0, 255.0), "dB": (-30.0, 5.0), "HU": (-1000.0, 1500.0)}
+
+
 @dataclass(frozen=True)
 class Check:
     """One thing that was found to be right."""
@@ -71,14 +74,17 @@ def _probe(encoder: str, options: Mapping[str, Any]) -> Iterator[Check]:
     from fieldglass.types import Sample
 
     model: Encoder = registry().create("encoders", encoder, {**options, "device": "cpu", "precision": "fp32"})
-    picture = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
-    samples = [Sample("image", picture)]
-    if any(tower.kind == "text" for tower in model.accepts):
-        samples.append(Sample("text", "a photograph", (), "unit"))
-    for sample in samples:
+    noise = np.random.default_rng(0)
+    for accepts in model.accepts:
+        low, high = _RANGES.get(accepts.units, (0.0, 1.0))
+        shape = (*((4,) if accepts.kind in ("volume", "clip") else ()), 96, 128, len(accepts.bands))
+        pixels = noise.uniform(low, high, shape).astype(np.uint8 if accepts.units == "srgb8" else np.float32)
+        content = {"text": "a photograph", "place": (52.5, 13.4)}.get(accepts.kind, pixels)
+        sample = Sample(accepts.kind, content, accepts.bands, accepts.units)  # type: ignore[arg-type]
         vector = encode(model, [model.prepare(sample)])
         norm = float(np.linalg.norm(vector[0, 0]))
         if abs(norm - 1) > 1e-3:
             raise WeightsError(f"{encoder} gives a vector of norm {norm:.3g} for a {sample.kind}.")
-        yield Check(sample.kind, f"{model.rows} x {model.dim} numbers, finite, of norm 1")
+        units = f" in {accepts.units}" if accepts.kind != "text" and accepts.units != "srgb8" else ""
+        yield Check(f"{sample.kind}{units}", f"{model.rows} x {model.dim} numbers, finite, of norm 1")
     yield Check("fingerprint", model.fingerprint)

@@ -7,6 +7,7 @@ from pathlib import Path
 from fieldglass.errors import MissingExtraError
 from fieldglass.models.card_files import cards
 from fieldglass.models.carriers import carried
+from fieldglass.models.files import hub_parts
 from fieldglass.models.hub import Part, cached, fetch, find
 from fieldglass.models.sources import OPEN_CLIP_WEIGHTS, TIMM_WEIGHTS, parse, parts
 
@@ -19,8 +20,9 @@ def files(name: str) -> list[Path]:
     if _by_packages(name):
         return _carried(name)
     wanted = parts(encoder, options)
-    rest = [path for part in wanted[1:] for path in [cached(part)] if path is not None]
-    return [find(wanted[0], name, name), *rest]
+    named = len(hub_parts(options)) or 1
+    rest = [path for part in wanted[named:] for path in [cached(part)] if path is not None]
+    return [*(find(part, name, name) for part in wanted[:named]), *rest]
 
 
 def present(name: str) -> bool:
@@ -35,6 +37,9 @@ def present(name: str) -> bool:
         return False
     names = TIMM_WEIGHTS if found.family == "timm" else OPEN_CLIP_WEIGHTS
     try:
+        named = hub_parts(found.options)
+        if named:
+            return all(cached(part) is not None for part in named)
         return cached(Part(found.source.removeprefix("hf:"), names)) is not None
     except MissingExtraError:
         return False
@@ -46,7 +51,8 @@ def pull(name: str) -> list[Path]:
     if _by_packages(name):
         return _carried(name)
     found = fetch(parts(encoder, options))
-    if options["model"].startswith("hf-hub:"):  # its configuration, only now here, may name a tokenizer elsewhere
+    # its configuration, only now here, may name a tokenizer elsewhere
+    if options.get("model", "").startswith("hf-hub:"):
         found = list(dict.fromkeys([*found, *fetch(parts(encoder, options))]))
     return found
 

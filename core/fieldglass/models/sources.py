@@ -10,6 +10,7 @@ from typing import Any
 from fieldglass._torchvision import require
 from fieldglass.errors import UnknownNameError, UsageError, WeightsError
 from fieldglass.models.card_files import card, cards
+from fieldglass.models.files import hub_parts
 from fieldglass.models.hub import Part, cached
 
 __all__ = ["known", "parse", "parts", "pull_name", "tag_config", "timm_config"]
@@ -27,7 +28,10 @@ TOKENIZER_FILES = (
 
 
 def parse(name: str) -> tuple[str, dict[str, str]]:
-    """A card's name, `open_clip:MODEL:TAG`, `timm:MODEL` or `hf-hub:ORG/REPO` -> (encoder, options)."""
+    """A card's name, `open_clip:MODEL:TAG`, `timm:MODEL`, `hf-hub:ORG/REPO` or `hf:ORG/REPO/FILE`.
+
+    (encoder, options); of a bare file the encoder is not known: "".
+    """
     if name in cards():
         found = card(name)
         return found.family, {key: str(value) for key, value in found.options.items()}
@@ -35,6 +39,8 @@ def parse(name: str) -> tuple[str, dict[str, str]]:
     model, _, tag = rest.partition(":")
     if name.startswith("hf-hub:"):
         return "open_clip", {"model": name}
+    if name.startswith("hf:"):
+        return "", {"weights": name}
     if colon and family == "open_clip" and model == "hf-hub":
         return "open_clip", {"model": rest}
     if colon and family == "open_clip" and model and tag:
@@ -63,6 +69,10 @@ def pull_name(encoder: str, options: Mapping[str, Any]) -> str:
 
 def parts(encoder: str, options: Mapping[str, Any]) -> tuple[Part, ...]:
     """The files of a checkpoint on the hub, weights first. Reads no network; configurations must be there already."""
+    named = hub_parts(options)
+    if named:
+        model = str(options.get("model", ""))
+        return (*named, *_tokenizer(require("open_clip").get_model_config(model) or {} if model else {}))
     if "model" not in options:
         raise UsageError(
             f"{encoder} is a family, not a checkpoint.", hint="`fieldglass models list` shows checkpoints."

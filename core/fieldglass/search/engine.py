@@ -164,8 +164,9 @@ class Engine:
         from fieldglass.models import composer_defaults
 
         fields = self.store.snapshot().fields.values()
-        options = next((each.options for each in fields if each.fingerprint == self.encoder.fingerprint), {})
-        return composer_defaults(self.encoder.name, options, composer)
+        made = next((each for each in fields if each.fingerprint == self.encoder.fingerprint), None)
+        name = made.encoder if made else self.encoder.name  # a model card's name, where that was asked for
+        return composer_defaults(name, made.options if made else {}, composer)
 
 
 class _Job:

@@ -15,6 +15,12 @@ def fieldglass_encoders():
             frozenset({"images", "texts", "as_query"}),
         ),
         Offer(
+            "rs/open_clip",
+            "fieldglass_remote_sensing.open_clip:RemoteSensingClip",
+            "RemoteCLIP, GeoRSCLIP, SkyCLIP, CrossText2Loc, any CLIP: scenes go in by a stated rendering",
+            frozenset({"images", "texts", "raw", "tokens"}),
+        ),
+        Offer(
             "rs/closp",
             "fieldglass_remote_sensing.closp:Closp",
             "CLOSP, GeoCLOSP: Sentinel-1, Sentinel-2 and sentences in one space (arXiv 2507.10403)",

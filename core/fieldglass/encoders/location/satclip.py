@@ -69,7 +69,7 @@ class SatClipLocation:
 
     def __call__(self, places: NDArray[np.float64]) -> F64:
         """(n, 2) latitude, longitude in degrees -> (n, dim) float64, not normalised."""
-        found: F64 = harmonics(places, self.degrees, self._variant)  # type: ignore[arg-type]
+        found: F64 = harmonics(places, self.degrees, self._variant)
         for row, (weight, bias) in enumerate(self._layers):
             found = found @ weight.T + bias
             if row + 1 < len(self._layers):
