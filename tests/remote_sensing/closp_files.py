@@ -12,7 +12,11 @@ WIDTH = 32
 
 def resnet(bands: int, classes: int = 10) -> Any:
     module = require("timm.models.resnet")
-    return module.ResNet(module.Bottleneck, (1, 1, 1, 1), in_chans=bands, num_classes=classes).eval()
+    made = module.ResNet(module.Bottleneck, (1, 1, 1, 1), in_chans=bands, num_classes=classes).eval()
+    for name, bias in made.named_parameters():
+        if "bn" in name and name.endswith("bias"):
+            bias.data.normal_(0, 0.1)  # without, an image of zeros would have no vector
+    return made.requires_grad_(False)
 
 
 def vit(bands: int, classes: int = 0) -> Any:

@@ -33,7 +33,7 @@ def composer_defaults(encoder: str, options: Mapping[str, Any], composer: str) -
     The encoder may be named by its card.
     """
     named = cards().get(encoder)
-    if named is not None and named.source:
+    if named is not None and named.source and named.family != encoder:
         return {**composer_defaults(named.family, options, composer), **named.composers.get(composer, {})}
     fitting = [
         each

@@ -26,6 +26,12 @@ def fieldglass_encoders():
             "CLOSP, GeoCLOSP: Sentinel-1, Sentinel-2 and sentences in one space (arXiv 2507.10403)",
             frozenset({"images", "texts", "raw"}),
         ),
+        Offer(
+            "rs/backbone",
+            "fieldglass_remote_sensing.backbone:Backbone",
+            "SSL4EO-S12 and other self-supervised ResNets and ViTs on all bands, pictures alone",
+            frozenset({"images"}),
+        ),
     ]
 
 

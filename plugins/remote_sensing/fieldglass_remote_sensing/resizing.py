@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 __all__ = ["resize"]
 
 
-def resize(planes: F32, size: int, *, side: int = 0, aligned: bool = True) -> F32:
-    """(C, H, W) float32 -> (C, size, size): the shorter side to `side` (or `size`), bilinear, then the centre.
+def resize(planes: F32, size: int, *, side: int = 0) -> F32:
+    """(C, H, W) float32 -> (C, size, size): the centre square to `side` (or `size`), then the centre of that.
 
-    With `aligned` the corner pixels keep their place, as in the training code of CLOSP.
+    Bilinear with aligned corners and no smoothing, as kornia resized when these networks were trained.
     """
     torch = require("torch")
-    height, width = planes.shape[1:]
     side = side or size
-    # the centre first: of a long strip only that part is enlarged
-    short = min(height, width)
-    keep = max(1, round(short * size / side))
-    top, left = (height - keep) // 2, (width - keep) // 2
-    centre = np.ascontiguousarray(planes[:, top : top + keep, left : left + keep])
-    if keep == size:
-        return centre
-    tensor = torch.from_numpy(centre)[None]
-    options = {"mode": "bilinear", "align_corners": aligned}
-    found: F32 = torch.nn.functional.interpolate(tensor, size=(size, size), **options)[0].numpy()
-    return found
+    short = min(planes.shape[1:])
+    square = _centre(planes, short)  # of a long strip only this part is enlarged
+    if short != side:
+        tensor = torch.from_numpy(square)[None]
+        options = {"mode": "bilinear", "align_corners": True}
+        square = torch.nn.functional.interpolate(tensor, size=(side, side), **options)[0].numpy()
+    return _centre(square, size)
+
+
+def _centre(planes: F32, size: int) -> F32:
+    top, left = (planes.shape[1] - size) // 2, (planes.shape[2] - size) // 2
+    return np.ascontiguousarray(planes[:, top : top + size, left : left + size])
