@@ -73,6 +73,12 @@ def fieldglass_composers():  # type: ignore[no-untyped-def]
             frozenset({"history"}),
         ),
         Offer(
+            "plugir",
+            "fieldglass.composers.plugir:PlugIr",
+            "a dialogue rewritten to one caption by a language model (arXiv 2406.03411)",
+            frozenset({"history"}),
+        ),
+        Offer(
             "decayed",
             "fieldglass.composers.decayed:Decayed",
             "the turns of a session, the earlier ones with less weight, around any composer",

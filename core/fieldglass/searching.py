@@ -315,5 +315,6 @@ def _by_kind(questions: Sequence[Question], composer: str | Composer | None) -> 
         pictures = bool(query.images) or query.place is not None
         texts = any(text.role != "description" for text in query.texts)
         default = "weicom" if pictures and texts else "image" if pictures else "text" if texts else None
+        default = "rocchio" if query.history else default
         found.setdefault(default, []).append(number)
     return list(found.items())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import official_files as files
+from fieldglass.composers.turns import sentences
 from fieldglass.errors import LoaderError, UsageError
 from fieldglass.registry import registry
 from fieldglass.testing import BenchmarkContract
@@ -200,7 +201,7 @@ def test_lasco_says_what_becomes_of_the_reference(tmp_path):
 
 def test_visdial_ends_a_dialogue_at_its_hit(tmp_path):
     benchmark = made("visdial", tmp_path)
-    texts = [query.texts[0].text for query in benchmark.queries()][:3]
+    texts = [", ".join(sentences(query, "test")[0]) for query in benchmark.queries()][:3]
     assert texts == ["a red thing", "a red thing, is it big? yes", "a red thing, is it big? yes, is it new? no"]
     far = [f"x{number}" for number in range(20)]
     target = {str(number): f"unlabeled2017/{number}.jpg" for number in range(3)}

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from fieldglass.composers.chatir import ChatIr
 from fieldglass.composers.decayed import Decayed
+from fieldglass.composers.plugir import PlugIr
 from fieldglass.composers.rocchio import Rocchio
 from fieldglass.composers.weicom import WeiCom
-from fieldglass.errors import QueryError, UsageError
+from fieldglass.errors import EndpointError, QueryError, UsageError
 from fieldglass.registry import registry
 from fieldglass.search import Engine
 from fieldglass.store import Field
@@ -24,6 +25,7 @@ from fieldglass.testing.tiny import TinyEncoder
 from fieldglass.types import Query, QueryImage, QueryText
 from galleries import gallery, unit, wave
 from given_vectors import GALLERY, PICTURE, GivenVectors, picture
+from llm_server import WRONG_JSON, serving, status
 
 TEXTS = {name: wave(20 + place) for place, name in enumerate(("a", "b", "c", "a, b", "a, b, c"))}
 ENCODER = GivenVectors(TEXTS)
@@ -240,3 +242,49 @@ def test_nothing_in_any_turn_is_refused():
     for composer in (Decayed(), Rocchio(), ChatIr()):
         with pytest.raises(QueryError):
             vector(composer, said(history=(said(),)))
+
+
+class TestPlugIr(TestChatIr):
+    composer = "plugir"
+
+
+DIALOGUE = said("c", history=(said("a"), said("b")))
+
+
+def asked_plugir(monkeypatch, tmp_path, *how, query=DIALOGUE, **options):
+    """What plugir makes of a query with a model that answers `how`, and what it was asked."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("FIELDGLASS_CACHE", str(tmp_path))
+    with serving(*how) as server:
+        composer = PlugIr(llm_url=server.url, llm_model=f"m-{tmp_path.name}", **options)
+        return composer.compose([query], ENCODER, VIEW), server.asked
+
+
+def test_plugir_searches_with_the_caption_that_the_model_writes(monkeypatch, tmp_path):
+    found, asked = asked_plugir(monkeypatch, tmp_path, 'Caption: "a, b"\nThat is all.')
+    assert found.probes[0].vectors[0] == pytest.approx(unit(TEXTS["a, b"][None])[0], abs=1e-6) and not found.notes
+    content = asked[0][2]["messages"][-1]["content"]
+    assert "said: a\nsaid: b\nsaid: c" in str(content).replace("\\n", "\n") and asked[0][2]["temperature"] == 0
+
+
+def test_plugir_asks_nothing_for_a_first_turn(monkeypatch, tmp_path):
+    found, asked = asked_plugir(monkeypatch, tmp_path, "b", query=said("a"))
+    assert found.probes[0].vectors[0] == pytest.approx(unit(TEXTS["a"][None])[0], abs=1e-6) and not asked
+
+
+@pytest.mark.parametrize("how", ["", "x" * 500, status(400, "no such model"), WRONG_JSON])
+def test_plugir_joins_where_the_model_fails_and_says_so(monkeypatch, tmp_path, how):
+    found, _ = asked_plugir(monkeypatch, tmp_path, how)
+    assert found.probes[0].vectors[0] == pytest.approx(unit(TEXTS["a, b, c"][None])[0], abs=1e-6)
+    assert any("joined as chatir" in note for note in found.notes)
+
+
+def test_plugir_without_a_model_joins_unless_one_is_required(monkeypatch, tmp_path):
+    for name in ("FIELDGLASS_LLM_URL", "FIELDGLASS_LLM_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    found = PlugIr().compose([DIALOGUE], ENCODER, VIEW)
+    assert "no language model" in found.notes[0]
+    with pytest.raises(UsageError, match="address and a name"):
+        PlugIr(required=True)
+    with pytest.raises(EndpointError):
+        asked_plugir(monkeypatch, tmp_path, status(400), required=True)

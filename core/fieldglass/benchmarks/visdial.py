@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -34,7 +35,8 @@ class VisDial(Reader):
     :param rounds: how many rounds to ask, the caption counted as round 0; 11 is all.
     :param images: the folder that paths are relative to, below the root.
 
-    The text of a round is all that was said so far, joined by ", ".
+    A round is a query that says its own sentence and has the rounds before it as its history: the composer `chatir`
+    joins them by ", ", as the paper does; `decayed`, `rocchio` and `plugir` read them otherwise.
     """
 
     name = "visdial"
@@ -62,9 +64,9 @@ class VisDial(Reader):
         """Every round of every dialogue; a round that is not there ends its dialogue."""
         for number, row in enumerate(self._dialogues):
             said = [text_of(each) for each in row["dialog"][: self.rounds]]
-            for turn in range(len(said)):
-                text = ", ".join(each for each in said[: turn + 1] if each)
-                yield Query(texts=(QueryText(text, "description"),), id=f"{number}@{turn}")
+            turns = [Query(texts=(QueryText(each, "turn"),) if each else ()) for each in said]
+            for turn, query in enumerate(turns):
+                yield replace(query, history=tuple(turns[:turn]), id=f"{number}@{turn}")
 
     def judge(self, pairs: Iterable[tuple[Query, Ranking]]) -> Mapping[str, Any]:
         """ "Hits@10 round t" in percent, and BRI."""

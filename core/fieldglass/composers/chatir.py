@@ -46,12 +46,18 @@ class ChatIr:
 
     def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
         """n queries with their histories -> the probes of the base composer, n rows each."""
-        whole = [self._whole(query) for query in queries]
+        notes: dict[str, None] = {}
+        if isinstance(self.base, Text) and any(turn.images for query in queries for turn in turns(query)):
+            notes[f"{self.name} {UNREAD}"] = None
+        whole = [self._whole(query, gallery, notes) for query in queries]
         found = self.base.compose(whole, encoder, gallery)
-        unread = isinstance(self.base, Text) and any(turn.images for query in queries for turn in turns(query))
-        return replace(found, notes=(*found.notes, f"{self.name} {UNREAD}")) if unread else found
+        return replace(found, notes=(*found.notes, *notes))
 
-    def _whole(self, query: Query) -> Query:
+    def sentence(self, asked: Sequence[str], gallery: GalleryView, notes: dict[str, None]) -> str:
+        """What was asked, as one sentence; `notes` takes what is to be told about it."""
+        return self.separator.join(asked)
+
+    def _whole(self, query: Query, gallery: GalleryView, notes: dict[str, None]) -> Query:
         asked, away = sentences(query, self.name)
-        text = QueryText(self.separator.join(asked), "turn")
+        text = QueryText(self.sentence(asked, gallery, notes), "turn")
         return Query(images=latest_pictures(turns(query)), texts=(text, *away), id=query.id)

@@ -7,14 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fieldglass.errors import QueryError
+from fieldglass.registry import registry
 from fieldglass.types import Query, QueryImage
 
 if TYPE_CHECKING:
     from fieldglass.types import QueryText
 
-__all__ = ["Marked", "latest_pictures", "marked", "refused", "sentences", "turns", "unmarked"]
+__all__ = ["Marked", "latest_pictures", "marked", "reads_history", "refused", "sentences", "turns", "unmarked"]
 
 Marked = tuple[list[QueryImage], list[QueryImage]]  # relevant, not relevant
+
+
+def reads_history(composer: str) -> bool:
+    """Whether the composer of that name offers it; UnknownNameError where there is none."""
+    registry().factory("composers", composer)
+    return "history" in registry().offers("composers")[composer].provides
 
 
 def turns(query: Query) -> tuple[Query, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass.benchmarks.loader import read
+from fieldglass.composers.turns import reads_history
 from fieldglass.errors import QueryError, UsageError
 from fieldglass.types import Problem, Query, QueryImage, Ranking
 
@@ -144,6 +145,8 @@ class _Runner:
         self.depth = self.present if depth is None else min(depth, self.present)
         self.answered = self.left_out = 0
         self.notes: dict[str, None] = {}
+        if any(query.history for query in self.queries) and not reads_history(self.composer):
+            self.notes[f"{self.composer} reads the last turn of each query alone."] = None
 
     def rankings(self, limit: int | None) -> Iterator[tuple[Query, Ranking]]:
         """Queries that can be asked, with their rankings, batch by batch."""
@@ -200,9 +203,12 @@ class _Runner:
 
 
 def _by_parts(queries: Iterable[Query]) -> str:
-    """One composer for the whole benchmark: "weicom" where some query has both parts."""
-    pictures = texts = False
+    """One composer for the whole benchmark, by the parts that some query has, and by turns where one has a history."""
+    pictures = texts = turns = False
     for query in queries:
         pictures |= bool(query.images or query.place is not None)
         texts |= bool(query.texts)
+        turns |= bool(query.history)
+    if turns:
+        return "decayed" if pictures else "chatir"
     return "weicom" if pictures and texts else "image" if pictures else "text"

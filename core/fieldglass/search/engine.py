@@ -297,7 +297,9 @@ def _by_composer(composer: str | Composer | None, queries: Sequence[Query]) -> l
 
 
 def _default(query: Query) -> str:
-    """By what a query holds: pictures or a place, sentences, or both."""
+    """By what a query holds: pictures or a place, sentences, both, or earlier turns."""
+    if query.history:
+        return "rocchio"
     pictures = bool(query.images) or query.place is not None
     texts = any(text.role != "description" for text in query.texts)
     if pictures and texts:

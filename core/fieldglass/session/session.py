@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fieldglass.asking import Question
+from fieldglass.composers.turns import reads_history
 from fieldglass.errors import QueryError, UsageError
 from fieldglass.registry import registry
 from fieldglass.searching import Searchable
@@ -59,7 +60,7 @@ class Session:
         rerank: str | None = None,
     ) -> None:
         if isinstance(updater, str):
-            _reads_history(updater)
+            _needs_history(updater)
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise UsageError(f"k is the number of hits of a turn, 1 or more, not {k!r}.")
         self.collection, self.updater, self.options, self.k = collection, updater, dict(options or {}), k
@@ -299,12 +300,12 @@ def _origin(thing: Any) -> Path | bytes | None:
     return bytes(thing) if isinstance(thing, (bytes, bytearray, memoryview)) else None
 
 
-def _reads_history(updater: str) -> None:
-    registry().factory("composers", updater)  # an unknown name is told with the near ones
+def _needs_history(updater: str) -> None:
+    if reads_history(updater):
+        return
     offers = registry().offers("composers")
-    if "history" not in offers[updater].provides:
-        able = ", ".join(sorted(name for name, offer in offers.items() if "history" in offer.provides))
-        raise UsageError(
-            f"The composer {updater!r} reads one turn alone.",
-            hint=f"Those that read a history: {able}. To use it for each turn: updater decayed with base={updater}.",
-        )
+    able = ", ".join(sorted(name for name, offer in offers.items() if "history" in offer.provides))
+    raise UsageError(
+        f"The composer {updater!r} reads one turn alone.",
+        hint=f"Those that read a history: {able}. To use it for each turn: updater decayed with base={updater}.",
+    )
