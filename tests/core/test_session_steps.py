@@ -11,6 +11,7 @@ import fieldglass
 from coloured import collection, folder, ids, plugged, same  # noqa: F401
 from fieldglass.errors import FilterError, QueryError, UnknownNameError, UsageError
 from fieldglass.session import Session
+from fieldglass.session.questions import depth, propose
 from fieldglass.session.remembering import Remembering
 from fieldglass.testing.tiny import WORDS, TinyEncoder
 from fieldglass.types import Query, QueryImage, QueryText
@@ -261,3 +262,33 @@ def test_nothing_is_encoded_twice(folder, collection):
     assert len(counting.seen) == 4  # three words and a picture
     assert Remembering(counting).places(np.zeros((1, 2))).shape == (1, 16)
     assert not hasattr(Remembering(counting), "pseudo_texts")
+
+
+def test_a_question_is_about_the_column_that_tells_most():
+    rows = [{"kind": "ab"[row % 2], "side": "left" if row < 9 else "right", "name": f"{row}.png"} for row in range(10)]
+    found = propose(rows, [])
+    assert (found.column, found.answers) == ("kind", (("a", 5), ("b", 5)))
+    assert found.text == "Which kind? a (5), b (5)"
+    assert propose(rows, ["kind"]).column == "side" and propose(rows, ["kind", "side"]) is None
+    assert propose([{"kind": "a"}] + [{}] * 9, []) is None and propose([], []) is None
+    assert (depth(1), depth(6), depth(30)) == (500, 250, 50)
+
+
+def test_an_answer_with_a_value_becomes_a_filter(folder, tmp_path, plugged):
+    with fieldglass.create(tmp_path / "c", encoder="tiny") as opened:
+        opened.index(folder)
+        opened.set_metadata(
+            (f"{name}{number}.png", {'the "shop"': f"{'ab'[number % 2]}'s"}) for name in WORDS for number in range(6)
+        )
+        session = Session(opened, k=30)
+        session.start(text="red", where="width > 1")
+        found = session.ask()
+        assert found.column == 'the "shop"' and session.pending == found.text
+        assert sorted(ids(session.answer("A's"))) == sorted(
+            f"{name}{number}.png" for name in WORDS for number in (0, 2, 4)
+        )
+        assert session.pending == "" and len(session.undo()) == 30
+        session.ask()
+        assert len(session.answer("green")) == 30 and session.turns[-1].texts[0].text.endswith("? green")
+        with pytest.raises(UsageError, match="no hits yet"):
+            Session(opened).ask()

@@ -123,6 +123,6 @@ def _typed(session: Session) -> Iterator[str]:
 def _piped() -> Iterator[str]:
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
-    for line in sys.stdin:
-        if line.strip() and not line.startswith("#"):
-            yield line.removeprefix("\ufeff")
+    for line in (each.removeprefix("\ufeff").strip() for each in sys.stdin):
+        if line and not line.startswith("#"):
+            yield line

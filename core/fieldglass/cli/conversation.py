@@ -109,13 +109,13 @@ class Conversation:
             self._help()
         elif said.verb == "open":
             self._open(said.number)
+        elif said.verb == "ask":
+            self._ask()
         elif said.verb == "save":
             self.session.save(_path(said.words))
             self._tell(f"saved {_path(said.words)}")
-        elif said.verb == "transcript":
-            self._transcript(_path(said.words))
         else:
-            raise UsageError(f"{said.verb!r} is not known here.", hint="`help` lists the commands.")
+            self._transcript(_path(said.words))
 
     def _add(self, **parts: Any) -> SearchResult:
         return self.session.refine(**parts) if self.session.turns else self.session.start(**parts)
@@ -167,6 +167,15 @@ class Conversation:
         for name, (what, summary) in COMMANDS.items():
             click.echo(f"  {f'{name} {what}':16} {summary}")
         click.echo("  Anything else is what you look for; a leading / says that a command is meant.")
+
+    def _ask(self) -> None:
+        found = self.session.ask()
+        if self.as_json:
+            self._json(
+                {"question": found.text, "column": found.column, "answers": [list(each) for each in found.answers]}
+            )
+        else:
+            click.echo(found.text)
 
     def _open(self, number: int | None) -> None:
         if number is not None:

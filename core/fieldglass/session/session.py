@@ -13,8 +13,9 @@ from fieldglass.composers.turns import reads_history
 from fieldglass.errors import QueryError, UsageError
 from fieldglass.registry import registry
 from fieldglass.searching import Searchable
+from fieldglass.session.questions import Proposal, depth, narrowed, propose
 from fieldglass.session.remembering import Remembering
-from fieldglass.session.turn import Given, Turn, asked_of, query_of, rejected
+from fieldglass.session.turn import Given, Turn, asked_of, filter_of, query_of, rejected
 from fieldglass.types import QueryImage, QueryText
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Session:
         self._undone: tuple[Turn, ...] = ()
         self._result: SearchResult | None = None
         self.pending = ""  # a question that waits for its answer
+        self._proposal: Proposal | None = None
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -144,11 +146,35 @@ class Session:
         pictures = tuple(self._marked(each, role) for each, role in marks)
         return self._take(replace(turn, pictures=(*turn.pictures, *pictures)))
 
+    def ask(self) -> Proposal:
+        """A question whose answer would narrow the search most: which value of a column (see `questions`).
+
+        It waits in `pending` for `answer`. QueryError where the hits differ in no column.
+        """
+        if self._result is None:
+            raise UsageError("There are no hits yet.", hint="Begin with `start`.")
+        looked = self._search(self._turns, depth(len(self._turns)))
+        found = propose([hit.metadata for hit in looked], [turn.question for turn in self._turns])
+        if found is None:
+            raise QueryError("The hits differ in no column that could be asked about.", hint="Add columns: `annotate`.")
+        self.pending, self._proposal = found.text, found
+        return found
+
     def answer(self, text: str, question: str | None = None, *, where: Any = None) -> SearchResult:
-        """The answer to a question; by default to the one that waits (see `pending`). Both are kept as one sentence."""
+        """The answer to a question; by default to the one that waits (see `pending`).
+
+        A value of the column that `ask` asked about becomes a filter; any other answer and its question become a
+        sentence.
+        """
         asked = self.pending if question is None else question
         if not isinstance(text, str) or not text.strip():
             raise QueryError("The answer is empty.")
+        proposal, holds = self._proposal, filter_of(self._turns)
+        if proposal is not None and asked == proposal.text and not (holds and not isinstance(holds, str)):
+            value = narrowed(proposal, text, str(where or holds or ""))
+            if value is not None:
+                return self._take(Turn(where=value, question=proposal.column, answer=text.strip()))
+            asked = f"which {proposal.column}?"
         said = f"{asked} {text.strip()}".strip()
         turn = Turn(texts=(QueryText(said, "turn"),), where=where, question=asked, answer=text.strip())
         return self._take(turn)
@@ -256,7 +282,7 @@ class Session:
             raise QueryError("Nothing is asked.", hint="Say something, give a picture, mark a hit, or set a filter.")
         turns = (*self._turns, turn)
         result = self._search(turns, self.k)
-        self._undone, self.pending = (), ""
+        self._undone, self.pending, self._proposal = (), "", None
         self._show(turns, result)
         return result
 
