@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from fieldglass.evaluation.published import rows_for
 from fieldglass.types import Item, Problem
 from plugged import site  # noqa: F401
 from test_benchmarks_readers import WRITTEN
+from tiny import TinyEncoder
 
 
 @pytest.fixture
@@ -64,10 +66,48 @@ def test_the_result_file_has_every_fingerprint(run, tmp_path):
     kept = json.loads((tmp_path / "result.json").read_text())
     assert kept["composer"]["name"] == "weicom" and kept["composer"]["options"]["text_weight"] == 0.7
     assert kept["benchmark"]["options"] == {"split": "val"} and kept["versions"]["numpy"] == np.__version__
+    assert kept["fields"] == {"image": "tiny-0"} and kept["composer"]["options"]["field"] == "image"
     assert set(kept["values"]["R@1"]) == {"100", "101", "102", "103"}
     low, high = kept["intervals"]["R@10"]
     assert low <= kept["metrics"]["R@10"] <= high
     assert oct((tmp_path / "result.json").stat().st_mode & 0o777) == "0o644"
+
+
+def test_the_result_file_has_the_digest_of_a_word_list(run, tmp_path):
+    (tmp_path / "words.txt").write_text("red\nblue\ngreen\n")
+    found = as_json(
+        run(
+            "eval", "cirr", "--root", files.cirr(tmp_path / "root"), "--encoder", "tiny", "--composer", "freedom",
+            "--composer-set", "words=words.txt", "--format", "json",
+        )
+    )  # fmt: skip
+    assert found["composer"]["options"]["proxies"] == 20
+    assert found["composer"]["files"] == {"words": sha256((tmp_path / "words.txt").read_bytes()).hexdigest()}
+
+
+def test_a_run_that_was_broken_off_goes_on(run, tmp_path, monkeypatch):
+    """The second run encodes what the first had not, and says what a whole run says."""
+    root = files.cirr(tmp_path / "root")
+    arguments = ("eval", "cirr", "--root", root, "--encoder", "tiny", "--format", "json", "--collection")
+    whole = as_json(run(*arguments, "whole.collection"))
+    taken, encode, broken = [], TinyEncoder.images, [True]
+
+    def images(self, batch):
+        if broken[0] and len(taken) >= 4:
+            raise KeyboardInterrupt
+        taken.extend(batch)
+        return encode(self, batch)
+
+    monkeypatch.setattr(TinyEncoder, "images", images)
+    monkeypatch.setattr("fieldglass.ingest.run.COMMIT_ROWS", 2)
+    assert run(*arguments, "broken.collection").exit_code != 0
+    with fieldglass.open("broken.collection") as opened:
+        kept = len(opened)
+    assert 0 < kept < whole["collection"]["items"]
+    broken[0], taken[:] = False, []
+    again = as_json(run(*arguments, "broken.collection"))
+    assert len(taken) == whole["collection"]["items"] - kept
+    assert again["metrics"] == whole["metrics"] and again["queries"] == whole["queries"]
 
 
 def test_missing_pictures_are_told_and_label_the_result(run, tmp_path):

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 from fieldglass import __version__
 from fieldglass.errors import UsageError
 from fieldglass.evaluation.significance import bootstrap
+from fieldglass.models.cache import sha256_of
+from fieldglass.options import completed
+from fieldglass.registry import registry
 
 if TYPE_CHECKING:
     from fieldglass.collection import Collection
@@ -51,7 +54,8 @@ def result(
         if name in outcome.metrics:
             low, high = bootstrap([value for _, value in pairs])
             intervals[name] = [100 * low, 100 * high]
-    defaults = composer_defaults(field.encoder, field.options, outcome.composer)
+    suited = {**composer_defaults(field.encoder, field.options, outcome.composer), **composer_options}
+    snapshot = collection.store.snapshot()
     return {
         "format": FORMAT,
         "benchmark": {
@@ -65,16 +69,26 @@ def result(
         "metrics": dict(outcome.metrics),
         "intervals": intervals,
         "encoder": {"name": field.encoder, "options": dict(field.options), "fingerprint": field.fingerprint},
-        "composer": {"name": outcome.composer, "options": {**defaults, **composer_options}},
+        "composer": _part("composers", outcome.composer, suited),
+        "fields": {name: each.fingerprint for name, each in snapshot.fields.items()},
         "rerank": rerank,
         "rerank_options": dict(rerank_options),
-        "collection": {"items": collection.store.snapshot().count, "dim": field.dim, "dtype": field.dtype},
+        "reranker": _part("rerankers", rerank, rerank_options) if rerank else None,
+        "collection": {"items": snapshot.count, "dim": field.dim, "dtype": field.dtype},
         "queries": {"all": outcome.queries, "answered": outcome.answered, "left_out": outcome.left_out},
         "seconds": round(outcome.seconds, 3),
         "versions": {"fieldglass": __version__, "python": platform.python_version(), **_versions()},
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "values": {name: dict(pairs) for name, pairs in outcome.values.items()},
     }
+
+
+def _part(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What was called with which options, its defaults among them, and the sha256 of each file that an option names."""
+    every = completed(registry().factory(kind, name), name, options)
+    files = {key: Path(value).expanduser() for key, value in every.items() if isinstance(value, str) and value}
+    digests = {key: sha256_of(path) for key, path in files.items() if path.is_file()}
+    return {"name": name, "options": every, "files": digests}
 
 
 def write_json(path: Path, content: Any, *, compact: bool = False) -> None:

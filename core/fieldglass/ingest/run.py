@@ -189,13 +189,14 @@ class _Run:
                 pool = ThreadPoolExecutor(workers, thread_name_prefix="fieldglass-ingest")
                 stack.callback(pool.shutdown, cancel_futures=True)
                 self._loop(found, pool, workers)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt:  # what was being encoded is in no list any more
                 self._stop.set()
+                self._interrupted = True
             except BaseException:
                 self._land(only_done=True)
                 self._commit()
                 raise
-            self._interrupted = self._stop.is_set() and not (self._scanned and not self._backlog and not self._flying)
+            self._interrupted |= self._stop.is_set() and not (self._scanned and not self._backlog and not self._flying)
             self._land()
             self._commit()
             self._tell(force=True)
