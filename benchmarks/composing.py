@@ -138,9 +138,9 @@ def anonymous() -> int:
 
 
 @contextmanager
-def peak(found: list[int]) -> Iterator[None]:
-    """The highest growth of `anonymous` meanwhile, looked at 200 times a second."""
-    before, done = anonymous(), threading.Event()
+def peak(found: list[int], before: int) -> Iterator[None]:
+    """How far `anonymous` rises above `before` meanwhile, looked at 200 times a second."""
+    done = threading.Event()
     found[:] = [0]
 
     def look() -> None:
@@ -158,12 +158,12 @@ def peak(found: list[int]) -> Iterator[None]:
 
 def memory(items: int) -> Iterator[Row]:
     with engine_of(items, captions=False) as engine:
-        whole = items * DIM * 4
+        whole, before = items * DIM * 4, anonymous()
         for name in ("freedom", "basic"):
             composer = registry().create("composers", name, {})
             found: list[int] = []
             started = time.perf_counter()
-            with peak(found):
+            with peak(found, before):
                 list(engine.rank(asked(0, BATCH, distinct=items), composer, k=10))
             spent = (time.perf_counter() - started) / BATCH
             measured = f"{found[0] / 2**20:.0f} MiB beside {whole / 2**20:.0f}, {1000 * spent:.0f} ms a query"
