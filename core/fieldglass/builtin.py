@@ -58,6 +58,11 @@ def fieldglass_composers():  # type: ignore[no-untyped-def]
         ),
         Offer("searle", "fieldglass.composers.inversion:Searle", "picture as a word, by a network (arXiv 2303.15247)"),
         Offer("lincir", "fieldglass.composers.inversion:Lincir", "picture as a word, by a network (arXiv 2312.01998)"),
+        Offer(
+            "combiner",
+            "fieldglass.composers.combiner:Combiner",
+            "picture and text joined by a trained network (arXiv 2308.11485)",
+        ),
         Offer("oti", "fieldglass.composers.oti:Oti", "picture as a word, found for each query (arXiv 2303.15247)"),
         Offer(
             "weimocir", "fieldglass.composers.weimocir:WeiMoCir", "pictures and captions compared (arXiv 2409.04918)"
@@ -185,6 +190,17 @@ def fieldglass_benchmarks():  # type: ignore[no-untyped-def]
             "package-pictures",
             "fieldglass.benchmarks.package_pictures:PackagePictures",
             "composed queries on photographs that packages carry: no download",
+        ),
+    ]
+
+
+@hookimpl
+def fieldglass_recipes():  # type: ignore[no-untyped-def]
+    return [
+        Offer(
+            "combiner",
+            "fieldglass.training.combiner:CombinerRecipe",
+            "the network of the composer `combiner`, on cached vectors of any encoder",
         ),
     ]
 

@@ -11,6 +11,7 @@ from fieldglass.benchmarks.reader import Reader
 from fieldglass.errors import LoaderError
 from fieldglass.evaluation.precision import hit_at
 from fieldglass.evaluation.ranks import hit_ranks
+from fieldglass.training.triplets import Triplet
 from fieldglass.types import Item, Query, QueryImage, QueryText, Ranking
 
 __all__ = ["CIRR"]
@@ -53,6 +54,12 @@ class CIRR(Reader):
                 exclude=frozenset([pair.reference]),
                 id=id,
             )
+
+    def triplets(self) -> Iterator[Triplet]:
+        """What `fieldglass train` learns from; none where the targets are hidden."""
+        for pair in self._pairs.values():
+            if pair.target is not None:
+                yield Triplet(pair.reference, (pair.caption,), pair.target)
 
     def judge(self, pairs: Iterable[tuple[Query, Ranking]]) -> Mapping[str, Any]:
         """R@k, Rs@k and Avg = (R@5 + Rs@1) / 2; for a hidden split the official submission files."""

@@ -11,6 +11,7 @@ from fieldglass.benchmarks.reader import Reader
 from fieldglass.errors import UsageError
 from fieldglass.evaluation.precision import hit_at
 from fieldglass.evaluation.ranks import hit_ranks
+from fieldglass.training.triplets import Triplet
 from fieldglass.types import Item, Query, QueryImage, QueryText, Ranking
 
 __all__ = ["FashionIQ"]
@@ -78,6 +79,12 @@ class FashionIQ(Reader):
                 where=f"category = '{pair.category}'" if len(self.categories) > 1 else None,
                 id=pair.id,
             )
+
+    def triplets(self) -> Iterator[Triplet]:
+        """What `fieldglass train` learns from: both captions of each pair, within its category."""
+        for pair in self._pairs.values():
+            reference, target = (f"{pair.category}/{name}" for name in (pair.reference, pair.target))
+            yield Triplet(reference, pair.captions, target, pair.category)
 
     def judge(self, pairs: Iterable[tuple[Query, Ranking]]) -> Mapping[str, Any]:
         """dress R@10 ... toptee R@50, R@10, R@50 (means of the three), mean of both."""

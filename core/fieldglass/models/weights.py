@@ -14,7 +14,7 @@ from fieldglass._torchvision import require
 from fieldglass.errors import WeightsError, WeightsMissingError
 from fieldglass.models.cache import sha256_of
 
-__all__ = ["check_hash", "fit", "read"]
+__all__ = ["check_hash", "fit", "notes", "read"]
 
 _HEADER_LIMIT = 100 << 20
 _ITEM_BITS = {
@@ -54,6 +54,22 @@ def read(path: Path, wrappers: tuple[str, ...] = _WRAPPERS) -> dict[str, Any]:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity.", hint="The checkpoint is damaged.")
     return state
+
+
+def notes(path: Path) -> dict[str, str]:
+    """The sentences that lie beside the state dict in a torch file: what a training of ours says of itself."""
+    if path.suffix == ".safetensors":
+        return {}
+    torch = require("torch")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # `read` has told what is wrong with it, or will
+        return {}
+    if not isinstance(found, Mapping):
+        return {}
+    return {str(name): value for name, value in found.items() if isinstance(value, str)}
 
 
 def _safetensors(path: Path) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class RecipeContract:
         made.module.train()
         parts = made.loss(next(made.batches(0, 0)), Position(epochs=made.plan.epochs))
         assert "loss" in parts and parts["loss"].ndim == 0, "`loss` gives a scalar tensor by that name"
-        assert all(math.isfinite(float(value)) for value in parts.values()), f"{parts}"
+        assert all(math.isfinite(each) for each in map(_number, parts.values())), f"{parts}"
         parts["loss"].backward()
         grown = [each.grad for each in made.module.parameters() if each.grad is not None]
         assert any(float(each.abs().max()) > 0 for each in grown), "no parameter has a gradient"
@@ -127,6 +127,10 @@ class _Stopper:
         self.steps = progress.at.step
         if self.after is not None and self.steps >= self.after:
             self.event.set()
+
+
+def _number(value: Any) -> float:
+    return float(value.detach() if hasattr(value, "detach") else value)
 
 
 def _log(folder: Path) -> list[dict[str, Any]]:
