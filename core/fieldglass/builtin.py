@@ -202,6 +202,11 @@ def fieldglass_recipes():  # type: ignore[no-untyped-def]
             "fieldglass.training.combiner:CombinerRecipe",
             "the network of the composer `combiner`, on cached vectors of any encoder",
         ),
+        Offer(
+            "lincir",
+            "fieldglass.training.lincir:LincirRecipe",
+            "the network of the composer `lincir`, from texts alone",
+        ),
     ]
 
 

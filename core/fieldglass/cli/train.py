@@ -40,6 +40,7 @@ def train(recipe: str, run: Path, settings: tuple[str, ...], form: str, **option
       fieldglass train combiner --to run --resume
       fieldglass train combiner --set benchmark=fashioniq --set root=fashioniq --set encoder=open_clip \\
           --set encoder_options="model=RN50x4 pretrained=openai" --set bank=true --to fiq
+      fieldglass train lincir --set captions=captions.txt --set model=ViT-B-32 --set pretrained=openai --to words
     """
     from fieldglass.cli.progress import Meter
     from fieldglass.options import parse
