@@ -61,7 +61,6 @@ class Level:
         self._keep = keep
         self.shape = -(-raster.height // decimation), -(-raster.width // decimation)
         self.block = block_of(raster)
-        self.factors = raster.height / self.shape[0], raster.width / self.shape[1]
         self._alpha, self._flags = _mask_source(raster, self._indexes)
         self._blocks: OrderedDict[tuple[int, int], Block] = OrderedDict()
         self._held = 0

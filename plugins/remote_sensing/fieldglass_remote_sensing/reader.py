@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
 
 from fieldglass.types import Problem, Sample
@@ -136,7 +137,7 @@ class SceneReader:
         )
         factor = min((row1 - row0) / tile.shape[0], (col1 - col0) / tile.shape[1])
         level = self._level(place, layer, factor, categorical=categorical)
-        high, wide = level.factors
+        high, wide = layer.shape[0] / level.shape[0], layer.shape[1] / level.shape[1]
         box = row0 / high, col0 / wide, row1 / high, col1 / wide
         top, left = max(0, math.floor(box[0] + 1e-6)), max(0, math.floor(box[1] + 1e-6))
         low, right = min(level.shape[0], math.ceil(box[2] - 1e-6)), min(level.shape[1], math.ceil(box[3] - 1e-6))
@@ -171,7 +172,10 @@ class SceneReader:
     def _turned(self, raster: Any) -> Any:
         """The raster resampled to the north-up grid of the scene; what lies outside the raster is masked."""
         scene = self.scene
-        alpha = {} if raster.nodata is not None else {"add_alpha": True}
+        more: dict[str, Any] = {} if raster.nodata is not None else {"add_alpha": True}
+        points, _ = raster.gcps
+        if points:  # WarpedVRT takes the pixels for coordinates otherwise
+            more["src_transform"] = from_gcps(points)
         return WarpedVRT(
             raster,
             src_crs=scene.crs,
@@ -179,7 +183,7 @@ class SceneReader:
             transform=scene.transform,
             height=scene.height,
             width=scene.width,
-            **alpha,
+            **more,
         )
 
     def _settle(self) -> Settled:

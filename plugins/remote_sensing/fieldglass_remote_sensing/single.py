@@ -110,7 +110,7 @@ def _warped(plain: dict[str, Any], raster: Any) -> dict[str, Any]:
     crs = plain["crs"]
     known: dict[str, Any] = {"gcps": raster.gcps[0]} if plain["gcps"] else {}
     if not known:
-        corners = [plain["transform"] * each for each in _corners(plain["width"], plain["height"])]
+        corners = [plain["transform"] @ each for each in _corners(plain["width"], plain["height"])]
         xs, ys = zip(*corners, strict=True)
         known = {"left": min(xs), "bottom": min(ys), "right": max(xs), "top": max(ys)}
     if "gcps" in known:
