@@ -110,7 +110,7 @@ def question_of(collection: Collection, options: Mapping[str, Any]) -> Question:
 def rules(options: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords of `Collection.ask` that say among what is looked."""
     return {
-        "where": [options["where"], *areas_of(options)],
+        "where": [options["where"], *areas_of(options), *options.get("filters", ())],  # `filters`: those of a plugin
         "only": _ids(options["only"]),
         "exclude": options["exclude"],
         "exclude_group": options["exclude_group"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from fieldglass.collection import Collection
     from fieldglass.result import SearchResult
 
-__all__ = ["FORMS", "give", "search"]
+__all__ = ["FORMS", "give", "run", "search"]
 
 FORMS = ["table", "json", "html", "map", "csv", "geojson", "kml", "geoparquet", "gpkg"]
 
@@ -54,11 +55,24 @@ def search(
       fieldglass search art.collection --image a.jpg --description "a horse" --text "with a rider" --composer cirevl
       fieldglass search shop.collection --text "boots" --not-text "leather" --format json
       fieldglass search scenes.collection --text "a harbour" --bbox 3,51,7,54 --out harbours.geojson
-      fieldglass search scenes.collection --text "a harbour" --aoi delta.gpkg --where "cloud < 20" --format map --open
+      fieldglass search scenes.collection --text "a harbour" --aoi delta.gpkg --where "cloud < 0.2" --format map --open
       curl -s https://example.org/cat.jpg | fieldglass search holiday.collection --image -
       fieldglass search shop.collection --image red.jpg --rerank superglobal --rerank-set m=100
       fieldglass search shop.collection --queries queries.csv --out hits.jsonl
     """
+    run(collection, form, out, show, queries, options)
+
+
+def run(
+    collection: Path,
+    form: str | None,
+    out: Path | None,
+    show: bool,
+    queries: Path | None,
+    options: dict[str, Any],
+    also: Callable[[SearchResult], None] | None = None,
+) -> None:
+    """What `search` does with its options; a plugin's own search gives them too, and `also` sees the result."""
     import fieldglass
 
     if show:
@@ -71,6 +85,8 @@ def search(
         else:
             (result,) = opened.answer([question_of(opened, options)], **how(options), **asked)
             give(result, form, out)
+            if also is not None:
+                also(result)
             if form != "json" and not (form == "table" and out is None):
                 _notes(result)
     if show and out is not None:

@@ -177,15 +177,17 @@ def _quad(shape: Any) -> list[list[float]] | None:
     """Upper left, upper right and lower left corner of a footprint of four corners; None for other shapes."""
     import shapely
 
+    if shape.geom_type != "Polygon":
+        return None
     points = shapely.get_coordinates(shape)
-    if shape.geom_type != "Polygon" or len(points) != 5:
-        west, south, east, north = shape.bounds
-        if shape.geom_type != "Polygon" or shape.area < 0.9 * (east - west) * (north - south):
-            return None
-        return [_rounded(corner) for corner in ([west, north], [east, north], [west, south])]
-    x, y = points[:4, 0], points[:4, 1]
-    corners = ((y - x).argmax(), (x + y).argmax(), (x + y).argmin())
-    return [_rounded(points[corner].tolist()) for corner in corners] if len(set(map(int, corners))) == 3 else None
+    x, y = points[:, 0], points[:, 1]
+    upper_left, upper_right, lower_left, lower_right = (
+        points[each] for each in ((y - x).argmax(), (x + y).argmax(), (x + y).argmin(), (x - y).argmax())
+    )
+    whole = shapely.Polygon([upper_left, upper_right, lower_right, lower_left])
+    if abs(whole.area - shape.area) > 0.05 * shape.area:
+        return None
+    return [_rounded(corner.tolist()) for corner in (upper_left, upper_right, lower_left)]
 
 
 def _together(bounds: Sequence[Sequence[float]]) -> list[float] | None:

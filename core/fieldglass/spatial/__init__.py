@@ -4,7 +4,7 @@
     from fieldglass.spatial import Near, box, read_area
 
     c = fieldglass.open("scenes.collection")
-    c.search(text="a harbour", where=["cloud < 20", box(5, 52, 7, 54)])
+    c.search(text="a harbour", where=["cloud < 0.2", box(5, 52, 7, 54)])
     c.search(text="a harbour", where=read_area("delta.gpkg"))
     c.search(text="a harbour", where=Near(52.4, 4.9, km=30))
 

@@ -36,5 +36,10 @@ def fieldglass_encoders():
 
 
 @hookimpl
+def fieldglass_commands():
+    return [Offer("rs", "fieldglass_remote_sensing.commands:rs", "Satellite and aerial scenes.")]
+
+
+@hookimpl
 def fieldglass_loaders():
     return [Offer("rs/scenes", "fieldglass_remote_sensing.loader:Scenes", "tiles of satellite and aerial scenes")]

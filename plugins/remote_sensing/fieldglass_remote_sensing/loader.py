@@ -117,6 +117,11 @@ class Scenes:
                 raise SceneError(scene.code, scene.message)
         raise SceneError("file-missing", f"There is no scene {name!r} in {root}.")
 
+    def scenes(self, root: Path) -> Iterator[Scene | Problem]:
+        """Every scene below `root`, from its headers."""
+        for found in find(root):
+            yield found if isinstance(found, Problem) else self._described(found, base_of(self, root))
+
     def _described(self, found: Found, base: Path) -> Scene | Problem:
         with settings():
             try:
