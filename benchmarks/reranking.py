@@ -6,6 +6,7 @@ The gallery is the demo's photographs and the garments of FIELDGLASS_DATA/clothi
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def pictures(garments: int | None) -> Iterator[tuple[fieldglass.Collection, Path
             if kind.is_dir():
                 (root / "clothing" / kind.name).mkdir(parents=True)
                 for each in sorted(kind.iterdir())[:garments]:
-                    (root / "clothing" / kind.name / each.name).symlink_to(each)
+                    shutil.copyfile(each, root / "clothing" / kind.name / each.name)
         with fieldglass.create(folder / "c.collection") as made:
             made.index(root)
             yield made, root
