@@ -14,7 +14,7 @@ from fieldglass_remote_sensing.scenes import Layer, Scene, SceneError
 from fieldglass_remote_sensing.sensors import canonical, guess, ordered
 from fieldglass_remote_sensing.stacking import Part, in_order, stack
 
-__all__ = ["band_groups", "describe_bands"]
+__all__ = ["band_groups", "describe_bands", "joint"]
 
 _FILE = re.compile(
     r"(?P<stem>.*?)(?:^|[_.-])(?P<band>(?:SR_)?B\d{1,2}A?|SCL|VV|VH)(?:[_-](?P<metres>10|20|60)m)?"
@@ -67,8 +67,8 @@ def describe_bands(id: str, names: Sequence[str], base: Path, choices: Choices) 
     found = settled_sensor(guess(parts[0].file, images, made.tags), choices)
     bands = ordered(images, found.sensor)
     layers = in_order(made.layers, bands)
-    joint = _joint([layer for layer in layers if layer.role == "image"])
-    radiometry, settled, _ = radiometry_of(joint, bands, made.dtype, found, parts[0].file, made.tags, choices)
+    whole = joint([layer for layer in layers if layer.role == "image"])
+    radiometry, settled, _ = radiometry_of(whole, bands, made.dtype, found, parts[0].file, made.tags, choices)
     if not settled.scales:  # the radiometry has taken them over
         layers = tuple(replace(layer, scales=(1.0,), offsets=(0.0,)) for layer in layers)
     metadata = {"date": found.date, "platform": found.platform, "baseline": found.baseline, "depth": made.dtype}
@@ -91,7 +91,7 @@ def _driver(name: str) -> str:
     return DRIVERS[PurePosixPath(name).suffix.lower()]
 
 
-def _joint(layers: Sequence[Layer]) -> Layer:
+def joint(layers: Sequence[Layer]) -> Layer:
     """The layers as one, to decide their radiometry together."""
     return replace(
         layers[0],

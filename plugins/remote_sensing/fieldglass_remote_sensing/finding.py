@@ -10,30 +10,31 @@ from fieldglass.loaders.files import Files
 from fieldglass.types import Item, Problem
 from fieldglass_remote_sensing.bandfiles import band_groups
 from fieldglass_remote_sensing.rasters import DRIVERS
+from fieldglass_remote_sensing.stac import local_assets, stac_item
 
 __all__ = ["Found", "driver_of", "find"]
 
-_MORE = (".xml", ".safe", ".zip")  # manifests, annotations and archives of products
+_MORE = (".xml", ".safe", ".zip", ".json")  # manifests, annotations, archives, STAC items
 
 
 @dataclass(frozen=True)
 class Found:
-    """Something that may be a scene: its kind ("raster", "safe", "bands"), its id, and its files."""
+    """Something that may be a scene: its kind ("raster", "safe", "bands", "stac"), its id, and its files."""
 
     kind: str
     id: str
     paths: tuple[str, ...]
 
 
-def find(root: Path) -> Iterator[Found | Problem]:
-    """Every scene below `root`, in the order of their ids. LoaderError where it is not there."""
+def find(root: Path, base: Path | None = None) -> Iterator[Found | Problem]:
+    """Every scene below `root`, in the order of their ids; paths are relative to `base`. LoaderError where none is."""
     names: list[str] = []
     for each in Files(suffixes=(*DRIVERS, *_MORE)).scan(root):
         if isinstance(each, Item):
             names.append(each.id)
         else:
             yield each
-    yield from sorted(_scenes(names, root), key=lambda found: found.id)
+    yield from sorted(_scenes(names, root, base or root), key=lambda found: found.id)
 
 
 def driver_of(path: str) -> str:
@@ -41,19 +42,26 @@ def driver_of(path: str) -> str:
     return DRIVERS[PurePosixPath(path).suffix.lower()]
 
 
-def _scenes(names: list[str], root: Path) -> Iterator[Found]:
+def _scenes(names: list[str], root: Path, base: Path) -> Iterator[Found]:
     products: dict[str, list[str]] = {}
     loose: list[str] = []
+    of_items: set[str] = set()
     for name in names:
         product = _product(name, root)
         if product:
             products.setdefault(product, []).append(name)
         elif name.lower().endswith(".zip"):
             yield Found("safe", name, (name,))
+        elif name.lower().endswith(".json"):
+            assets = _assets(base, name)
+            if assets is not None:
+                of_items |= assets
+                yield Found("stac", name, (name,))
         elif PurePosixPath(name).suffix.lower() in DRIVERS:
             loose.append(name)
     for id, files in products.items():
         yield Found("safe", id, tuple(files))
+    loose = [name for name in loose if name not in of_items]
     groups = band_groups(loose)
     claimed = {name for files in groups.values() for name in files}
     for id, files in groups.items():
@@ -61,6 +69,15 @@ def _scenes(names: list[str], root: Path) -> Iterator[Found]:
     for name in loose:
         if name not in claimed:
             yield Found("raster", name, (name,))
+
+
+def _assets(base: Path, name: str) -> set[str] | None:
+    """The files of a STAC item; None where the JSON is none."""
+    try:
+        item = stac_item(base, name)
+    except (OSError, ValueError):
+        return None
+    return None if item is None else set(local_assets(item, name).values())
 
 
 def _product(name: str, root: Path) -> str:

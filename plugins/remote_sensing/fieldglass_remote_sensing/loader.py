@@ -86,7 +86,7 @@ class Scenes:
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """The tiles of every scene, in the order in which they are read best; from headers alone."""
         base = base_of(self, root)
-        for found in find(root):
+        for found in find(root, base):
             if isinstance(found, Problem):
                 yield found
                 continue
@@ -109,7 +109,7 @@ class Scenes:
     def scene(self, root: Path, id: str) -> Scene:
         """The scene of an item id. SceneError where there is none that can be read."""
         name = id.partition(_MARK)[0]
-        for found in find(root):
+        for found in find(root, base_of(self, root)):
             if isinstance(found, Found) and found.id == name:
                 scene = self._described(found, base_of(self, root))
                 if isinstance(scene, Scene):

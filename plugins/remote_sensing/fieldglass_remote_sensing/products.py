@@ -13,6 +13,7 @@ from fieldglass_remote_sensing.scenes import Scene, SceneError
 from fieldglass_remote_sensing.sentinel1 import describe_sentinel1
 from fieldglass_remote_sensing.sentinel2 import describe_sentinel2
 from fieldglass_remote_sensing.single import describe_raster
+from fieldglass_remote_sensing.stac import describe_stac
 
 __all__ = ["describe"]
 
@@ -23,6 +24,8 @@ def describe(found: Found, base: Path, choices: Choices) -> Scene:
         return _product(found, base, choices)
     if found.kind == "bands":
         return describe_bands(found.id, found.paths, base, choices)
+    if found.kind == "stac":
+        return describe_stac(found.id, found.paths[0], base, choices)
     file = found.paths[0]
     driver = driver_of(file)
     with open_raster(gdal_name(base, file), driver) as raster:
