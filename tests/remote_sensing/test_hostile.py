@@ -226,3 +226,11 @@ def test_an_unknown_offset_is_read_from_the_histogram_of_the_scene(root, low, of
     products.raster(root / "a.tif", values.astype(np.uint16))
     found = outcome(root, sensor="sentinel-2-l2a")
     assert (found.measured["s2_offset"], found.measured["s2_offset_from"]) == (offset, "histogram")
+
+
+def test_cloud_alone_does_not_look_like_an_offset(root):
+    """It is bright in blue and dark in the short-wave infrared, as in one of the real patches."""
+    values = np.stack([products.scene_values(60, 60, 7000, 9000, band) for band in range(12)])
+    values[10:] = products.scene_values(60, 60, 150, 400, 10)
+    products.raster(root / "a.tif", values.astype(np.uint16))
+    assert outcome(root, sensor="sentinel-2-l2a").measured["s2_offset"] == 0

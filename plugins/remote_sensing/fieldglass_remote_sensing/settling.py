@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["S1Open", "S2Open", "Settled", "settle"]
 
-_DARK = 1000  # DN: with the offset, hardly a pixel of blue is below
-_FEW = 0.005  # share of pixels that may be, by noise and shadow
+_DARK = 800  # DN: with the offset, hardly a pixel of any band is below
+_FEW = 0.005  # share of pixels that may be, by noise
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ def settle(scene: Scene, values: NDArray[Any], mask: NDArray[np.bool_] | None) -
     if isinstance(scene.radiometry, S1Open):
         return _s1(values, mask)
     if isinstance(scene.radiometry, S2Open):
-        return _s2(scene, values, mask)
+        return _s2(values, mask)
     return Settled(scene.radiometry, {})
 
 
-def _s2(scene: Scene, values: NDArray[Any], mask: NDArray[np.bool_] | None) -> Settled:
+def _s2(values: NDArray[Any], mask: NDArray[np.bool_] | None) -> Settled:
     seen = (values != 0).any(axis=-1) & (True if mask is None else mask)
     if values.dtype.kind == "f":
         seen &= np.isfinite(values).all(axis=-1)
@@ -68,10 +68,8 @@ def _s2(scene: Scene, values: NDArray[Any], mask: NDArray[np.bool_] | None) -> S
             return Settled(
                 Reflectance((0.0,), 1.0, zero_is_nodata=False), {"s2_offset": 0.0, "s2_offset_from": "range"}
             )
-    blue = scene.bands.index("B02") if "B02" in scene.bands else 0
-    land = values[..., blue][seen]
-    dark = float((land < _DARK).mean()) if land.size else 0.0
-    offset = -1000.0 if land.size and dark < _FEW else 0.0
+    lowest = values[seen].min(axis=-1)  # of all bands: blue alone is bright under cloud, and over snow
+    offset = -1000.0 if lowest.size and float((lowest < _DARK).mean()) < _FEW else 0.0
     return Settled(Reflectance((offset,)), {"s2_offset": offset, "s2_offset_from": "histogram"})
 
 
