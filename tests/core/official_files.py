@@ -76,16 +76,16 @@ def cirr(root: Path, *, split: str = "val", hidden: bool = False, pictures: bool
     return root
 
 
-def fashioniq(root: Path) -> Path:
+def fashioniq(root: Path, *, split: str = "val") -> Path:
     """Four garments and two queries in each category; one garment is a shirt and a top."""
     for start, category in ((0, "dress"), (10, "shirt"), (13, "toptee")):
         names = [f"B{start + number:03d}" for number in range(4)]
-        write(root / f"image_splits/split.{category}.val.json", names)
+        write(root / f"image_splits/split.{category}.{split}.json", names)
         rows = [
             {"candidate": names[0], "target": names[1], "captions": ["is red", "has dots"]},
             {"candidate": names[2], "target": names[3], "captions": ["is blue", ""]},
         ]
-        write(root / f"captions/cap.{category}.val.json", rows)
+        write(root / f"captions/cap.{category}.{split}.json", rows)
         for number, name in enumerate(names):
             draw(root / "images" / f"{name}{'.png' if number else '.jpg'}", start + number)
     return root

@@ -10,12 +10,16 @@ import pytest
 import torch
 
 import fieldglass
+import official_files as official
 import small_checkpoints as small
 from fieldglass.composers.combiner import Combiner
 from fieldglass.composers.combiner_network import load_combiner
 from fieldglass.composers.vectors import picture_vectors, text_vectors, unit
 from fieldglass.errors import FingerprintError, LoaderError, QueryError, UsageError, WeightsError
+from fieldglass.evaluation.prepared import prepare
+from fieldglass.evaluation.run import evaluate
 from fieldglass.models.weights import notes, read
+from fieldglass.registry import registry
 from fieldglass.testing import ComposerContract, RecipeContract, TinyEncoder
 from fieldglass.training import Position, train
 from fieldglass.training.combiner import CombinerRecipe, augmented, combine, layers
@@ -260,6 +264,25 @@ def test_triplets_whose_pictures_are_missing_are_counted(clip, tmp_path):
         file.write("gone.png,red,red0.png\n")
     made = CombinerRecipe(**options(clip, triplets=str(path)))
     assert "1 triplets left out" in made.summary and len(made.examples) + len(made.held) == 60
+
+
+@pytest.mark.parametrize(("name", "counts"), [("fashioniq", (6, 6, 12)), ("cirr", (4, 4, 12))])
+def test_a_benchmark_is_trained_on_and_then_evaluated(clip, tmp_path, name, counts):
+    root = tmp_path / "official"
+    for split in ("train", "val"):
+        getattr(official, name)(root, split=split)
+    options = {"weights": str(clip / "model")}
+    given = {"benchmark": name, "root": str(root), "encoder": "open_clip", "epochs": 2, "batch": 4}
+    told: list[str] = []
+    found = train(
+        "combiner", tmp_path / "run", given | {"encoder_options": f"weights={clip / 'model'}"}, told=told.append
+    )
+    triplets, held, pictures = counts
+    assert f"{triplets} triplets to train on, {held} to validate on among {pictures} pictures; " in told[0]
+    reader = registry().create("benchmarks", name, {"root": str(root)})
+    with prepare(tmp_path / "c", name, {"root": str(root)}, "open_clip", options) as opened:
+        outcome = evaluate(reader, opened, root=root, composer="combiner", options={"weights": found.weights})
+    assert outcome.queries == held
 
 
 @pytest.mark.parametrize(
