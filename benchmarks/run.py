@@ -1,7 +1,8 @@
 """Runs every benchmark and writes `benchmarks/RESULTS.md`: `python -m benchmarks.run [--quick] [--only NAME]`.
 
 A benchmark is a module of this folder with `rows(quick: bool) -> Iterable[Row]`. Each runs in a process of its
-own, so that what one leaves in memory or in a thread pool does not colour the next.
+own, so that what one leaves in memory or in a thread pool does not colour the next. `--only` leaves the others'
+sections of the page as they are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from benchmarks.table import Row, markdown
 
 HERE = Path(__file__).parent
 NOT_BENCHMARKS = {"__init__", "run", "table"}
+HEAD = """# Results
+
+Written by `make bench`, which measures one subject after the other; `make bench ARGS="--only search"` measures one
+anew. Each ratio is of two figures taken in the same run.
+"""
 
 
 def names() -> list[str]:
@@ -39,17 +45,18 @@ def measure(name: str, *, quick: bool) -> list[Row]:
     return [Row(**row) for row in json.loads(done.stdout.splitlines()[-1])]
 
 
-def page(rows: dict[str, list[Row]], *, quick: bool, seconds: float) -> str:
-    """The whole page: the machine, then a table per benchmark."""
-    size = "the small size, for a quick look: the bars are stated for the full one" if quick else "the full size"
-    parts = [
-        "# Results\n",
-        f"Written by `make bench`; {size}. Each ratio is of two figures taken in the same run, on "
-        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
-        f"in {seconds / 60:.0f} min.\n",
-    ]
-    parts += [f"## {name}\n\n{markdown(found)}" for name, found in rows.items()]
-    return "\n".join(parts)
+def section(name: str, rows: list[Row], *, quick: bool, seconds: float) -> str:
+    """The table of one benchmark, with the machine and the time it took."""
+    size = "The small size, for a quick look: the bars are stated for the full one" if quick else "Full size"
+    where = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
+    return f"## {name}\n\n{size}; {where}; {seconds / 60:.1f} min.\n\n{markdown(rows)}"
+
+
+def merged(page: str, measured: dict[str, str]) -> str:
+    """The page with the measured sections new and those of other benchmarks as they were, by name."""
+    kept = {each.split("\n", 1)[0]: f"## {each.rstrip()}\n" for each in page.split("\n## ")[1:]}
+    sections = {name: text for name, text in (kept | measured).items() if name in names()}
+    return "\n".join([HEAD, *(sections[name] for name in sorted(sections))])
 
 
 def main() -> int:
@@ -64,14 +71,18 @@ def main() -> int:
         found = import_module(f"benchmarks.{arguments.rows}").rows(quick=arguments.quick)
         sys.stdout.write(json.dumps([asdict(row) for row in found]) + "\n")
         return 0
-    start = time.monotonic()
-    rows: dict[str, list[Row]] = {}
+    page = arguments.out.read_text(encoding="utf-8") if arguments.out.exists() else ""
+    missed = False
     for name in arguments.only or names():
-        rows[name] = measure(name, quick=arguments.quick)
-        sys.stdout.write(f"{name}\n{markdown(rows[name])}\n")
+        start = time.monotonic()
+        found = measure(name, quick=arguments.quick)
+        sys.stdout.write(f"{name}\n{markdown(found)}\n")
         sys.stdout.flush()
-    arguments.out.write_text(page(rows, quick=arguments.quick, seconds=time.monotonic() - start), encoding="utf-8")
-    return int(any(row.met is False for found in rows.values() for row in found))
+        text = section(name, found, quick=arguments.quick, seconds=time.monotonic() - start)
+        page = merged(page, {name: text})
+        arguments.out.write_text(page, encoding="utf-8")
+        missed = missed or any(row.met is False for row in found)
+    return int(missed)
 
 
 if __name__ == "__main__":

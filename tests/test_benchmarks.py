@@ -46,6 +46,20 @@ def test_a_run_writes_the_page_and_tells_a_miss(folder, monkeypatch, body, code)
     monkeypatch.setattr(sys, "argv", ["run", "--quick", "--out", str(folder / "R.md")])
     assert run.main() == code
     page = (folder / "R.md").read_text()
-    assert "## tiny" in page and "the small size" in page
+    assert "## tiny" in page and "The small size" in page
     assert ("| w | b | True | yes |" in page) == (code == 0)
     assert ("ZeroDivisionError" in page) == (code == 1)
+
+
+def test_one_benchmark_measured_anew_leaves_the_others(folder, monkeypatch):
+    for name in ("first", "second"):
+        write(folder, name, f"return [Row('{name}', 'b', str(quick), True)]")
+    page = folder / "R.md"
+    monkeypatch.setattr(sys, "argv", ["run", "--out", str(page)])
+    assert run.main() == 0
+    before = page.read_text()
+    monkeypatch.setattr(sys, "argv", ["run", "--quick", "--only", "second", "--out", str(page)])
+    assert run.main() == 0
+    after = page.read_text()
+    parts, again = ([text.split("\n## ")[number] for number in (0, 1, 2)] for text in (before, after))
+    assert again[:2] == parts[:2] and "| second | b | False |" in parts[2] and "| second | b | True |" in again[2]
