@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import fieldglass
 from fieldglass.errors import UsageError
@@ -20,49 +18,14 @@ from fieldglass.types import Item, Problem, Sample
 from fieldglass_medical.identity import Identity
 from fieldglass_medical.loader import Dicom
 from fieldglass_medical.pixels import window
+from medical.dicom_files import SECRETS, dicom
 
 REAL = Path(pydicom.__file__).parent / "data" / "test_files"
-SECRETS = ("Doe^Jane", "HOSPITAL-4711", "19700101", "Dr. Who", "General Hospital", "knee of Jane")
-
-
-@pytest.fixture(autouse=True)
-def key(tmp_path_factory, monkeypatch):
-    """A key of this test's own."""
-    file = tmp_path_factory.mktemp("private") / "medical.key"
-    monkeypatch.setenv("FIELDGLASS_MEDICAL_KEY", str(file))
-    return file
-
-
-def dicom(path: Path, pixels: np.ndarray | None = None, **tags) -> Path:
-    """A CT slice with a patient's tags; `tags` replace, or with None remove."""
-    if pixels is None:
-        pixels = np.arange(24 * 20, dtype=np.uint16).reshape(24, 20) * 5
-    data = Dataset()
-    values = {
-        "SOPClassUID": CTImageStorage, "SOPInstanceUID": generate_uid(), "Modality": "CT", "BodyPartExamined": "KNEE",
-        "PatientName": SECRETS[0], "PatientID": SECRETS[1], "PatientBirthDate": SECRETS[2],
-        "ReferringPhysicianName": SECRETS[3], "InstitutionName": SECRETS[4], "StudyDescription": SECRETS[5],
-        "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4",
-        "Rows": pixels.shape[0], "Columns": pixels.shape[1],
-        "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "BitsAllocated": 16, "BitsStored": 16,
-        "HighBit": 15, "PixelRepresentation": int(pixels.dtype.kind == "i"),
-        "RescaleSlope": 1, "RescaleIntercept": -1024, "PixelSpacing": [0.5, 0.5], **tags,
-    }  # fmt: skip
-    for keyword, value in values.items():
-        if value is not None:
-            setattr(data, keyword, value)
-    data.PixelData = pixels.tobytes()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = CTImageStorage
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
-    data.save_as(path, enforce_file_format=True)
-    return path
 
 
 def one(path: Path, **options) -> tuple[Item, Sample | Problem]:
     loader = Dicom(**options)
-    (item,) = loader.scan(path)
+    (item,) = (each for each in loader.scan(path) if not isinstance(each, Problem) or each.severity == "error")
     assert isinstance(item, Item), item
     return item, next(loader.read([item], path))
 
@@ -92,14 +55,15 @@ def test_tomography_is_in_hounsfield_units(tmp_path):
     assert (sample.units, sample.bands, sample.content.dtype) == ("HU", ("HU",), np.float32)
     assert sample.content[0, :3, 0].tolist() == [-1024.0, -1019.0, -1014.0]
     assert sample.spacing == (0.5, 0.5)
-    assert dict(item.metadata) == {"modality": "CT", "body_part": "KNEE", "rows": 24, "columns": 20}
+    expected = {"modality": "CT", "body_part": "KNEE", "rows": 24, "columns": 20, "frames": 1, "burned_in": "unknown"}
+    assert dict(item.metadata) == expected
 
 
 def test_the_window_of_the_standard():
     """Centre 40, width 400: the golden values of PS3.3 C.11.2.1.2."""
     values = np.array([-160, -159, 40, 239, 240], dtype=np.float32)
     assert (window(values, 40, 400) * 255).tolist() == pytest.approx([0, 0.639, 127.82, 255, 255], abs=2e-3)
-    assert window(np.array([39.0, 40.0, 41.0]), 40, 1).tolist() == pytest.approx([0, 0.5, 1])
+    assert window(np.array([39.0, 39.5, 40.0, 41.0]), 40, 1).tolist() == [0, 0, 1, 1]
     assert window(np.array([40.0]), 40, 400, "SIGMOID").tolist() == [0.5]
     assert window(np.array([-160.0, 240.0]), 40, 400, "LINEAR_EXACT").tolist() == [0, 1]
 
@@ -146,7 +110,11 @@ def test_padding_is_masked(tmp_path):
 @pytest.mark.parametrize(
     ("tags", "code"),
     [
-        ({"NumberOfFrames": 5}, "dicom-multi-frame"),
+        ({"NumberOfFrames": 5}, "dicom-truncated"),
+        ({"NumberOfFrames": 100_000}, "dicom-truncated"),
+        ({"Rows": 200}, "dicom-truncated"),
+        ({"Rows": 0}, "dicom-damaged"),
+        ({"Modality": "SM", "NumberOfFrames": 5}, "dicom-slide"),
         ({"Rows": None}, "dicom-no-picture"),
         ({"Rows": 60000, "Columns": 60000}, "dicom-too-large"),
     ],
@@ -156,7 +124,7 @@ def test_headers_that_are_refused(tmp_path, tags, code):
     assert problem.code == code
 
 
-@pytest.mark.parametrize("tags", [{"RescaleSlope": 0}, {"BitsAllocated": 8, "BitsStored": 16}, {"Rows": 200}])
+@pytest.mark.parametrize("tags", [{"RescaleSlope": 0}, {"BitsAllocated": 8, "BitsStored": 16}])
 def test_pixels_that_are_refused(tmp_path, tags):
     assert one(dicom(tmp_path / "a.dcm", **tags))[1].code == "dicom-pixels"
 
@@ -168,7 +136,8 @@ def test_patients_are_hashed_and_grouped(tmp_path):
     dicom(tmp_path / "s" / "john.dcm", PatientID="OTHER", StudyInstanceUID="1.2.9")
     dicom(tmp_path / "s" / "nobody.dcm", PatientID=None)
     loader = Dicom()
-    items = {loader.identity.path((tmp_path / "s").resolve(), item.id): item for item in loader.scan(tmp_path / "s")}
+    found = [each for each in loader.scan(tmp_path / "s") if isinstance(each, Item)]
+    items = {loader.identity.path((tmp_path / "s").resolve(), item.id): item for item in found}
     one_, two, john, nobody = (items[name] for name in sorted(items))
     assert one_.groups["patient"] == two.groups["patient"] != john.groups["patient"]
     assert one_.groups["series"] != two.groups["series"]
@@ -227,24 +196,28 @@ def test_the_second_run_encodes_nothing_and_a_changed_file_again(tmp_path):
 
 def test_the_files_that_pydicom_carries():
     loader = Dicom()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = list(loader.scan(REAL))
-        items = [each for each in found if isinstance(each, Item)]
-        answers = {loader.identity.path(REAL.resolve(), item.id): next(loader.read([item], REAL)) for item in items}
-    assert len(answers) > 60
+    found = list(loader.scan(REAL))
+    items = [each for each in found if isinstance(each, Item)]
+    answers = {loader.identity.path(REAL.resolve(), item.id): next(loader.read([item], REAL)) for item in items}
+    assert len(answers) > 65
     codes = {each.code for each in found if isinstance(each, Problem)}
-    assert codes <= {f"dicom-{each}" for each in ("damaged", "deflated", "multi-frame", "no-picture", "no-preamble")}
-    ct, mr, truncated = answers["CT_small.dcm"], answers["MR_small.dcm"], answers["MR_truncated.dcm"]
+    known = ("damaged", "duplicate", "no-patient", "no-picture", "no-preamble", "truncated")
+    assert codes == {f"dicom-{each}" for each in known}
+    ct, mr = answers["CT_small.dcm"], answers["MR_small.dcm"]
     assert ct.units == "HU" and ct.content.shape == (128, 128, 1) and -900 < ct.content.min() < ct.content.max() < 1200
     assert mr.units == "unit" and 0 <= mr.content.min() < mr.content.max() <= 1
-    assert truncated.code == "dicom-pixels"
     for name in ("RLE", "jp2klossless", "bigendian", "jpeg_ls_lossless"):
         assert np.array_equal(answers[f"MR_small_{name}.dcm"].content, mr.content)
     colour = answers["SC_rgb_rle.dcm"]
     assert colour.units == "srgb8" and colour.content.dtype == np.uint8
-    decoded = [each for each in answers.values() if isinstance(each, Sample)]
-    assert len(decoded) >= 0.9 * len(answers)
+    clip = answers["examples_ybr_color.dcm"]
+    assert (clip.kind, clip.content.shape) == ("clip", (30, 240, 320, 3))
+    refused = {name: each.code for name, each in answers.items() if isinstance(each, Problem)}
+    assert refused == {
+        "JPEG-lossy.dcm": "dicom-transfer-syntax",  # 12 bits
+        "JPGExtended.dcm": "dicom-transfer-syntax",
+        "JPEG2000-embedded-sequence-delimiter.dcm": "dicom-frame-size",  # its stream claims 3 722 445 056 columns
+    }
 
 
 def test_scanning_prints_no_tag(tmp_path, capfd):

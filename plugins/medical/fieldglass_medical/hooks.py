@@ -7,4 +7,10 @@ from fieldglass.hooks import Offer, hookimpl
 
 @hookimpl
 def fieldglass_loaders():
-    return [Offer("med/dicom", "fieldglass_medical.loader:Dicom", "single-frame DICOM, ids as keyed hashes")]
+    return [
+        Offer(
+            "med/dicom",
+            "fieldglass_medical.loader:Dicom",
+            "DICOM instances, frames, series and studies; ids as keyed hashes",
+        )
+    ]

@@ -9,58 +9,106 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["grey", "padding", "rescale", "window"]
+__all__ = ["colour", "grey", "in_hounsfield", "number", "padding", "rescale", "window"]
 
 
 def rescale(stored: NDArray[Any], dataset: Any) -> NDArray[np.float32]:
-    """The modality LUT, else slope and intercept. ValueError for a slope of 0."""
-    if "ModalityLUTSequence" in dataset:
+    """The modality LUT, else slope and intercept, never both. ValueError for a slope of 0."""
+    if dataset.get("ModalityLUTSequence"):
         from pydicom.pixels import apply_modality_lut
 
         return np.asarray(apply_modality_lut(stored, dataset), dtype=np.float32)
-    slope, intercept = _number(dataset, "RescaleSlope", 1.0), _number(dataset, "RescaleIntercept", 0.0)
+    slope, intercept = _or(number(dataset, "RescaleSlope"), 1.0), _or(number(dataset, "RescaleIntercept"), 0.0)
     if slope == 0:
         raise ValueError("the rescale slope is 0")
-    return np.asarray(stored * np.float64(slope) + intercept, dtype=np.float32)
+    exact = stored.dtype.itemsize <= 2  # 16 bits fit the 24 of a float32
+    values = stored.astype(np.float32 if exact else np.float64)
+    if slope != 1:
+        values *= values.dtype.type(slope)
+    if intercept != 0:
+        values += values.dtype.type(intercept)
+    return values.astype(np.float32, copy=False)
 
 
-def padding(stored: NDArray[Any], dataset: Any) -> NDArray[np.bool_]:
-    """True where a stored value is not padding."""
-    first = dataset.get("PixelPaddingValue")
+def in_hounsfield(dataset: Any) -> bool:
+    """Whether `rescale` gives Hounsfield units: computed tomography that says how it is rescaled."""
+    said = "RescaleIntercept" in dataset or bool(dataset.get("ModalityLUTSequence"))
+    return dataset.get("Modality") == "CT" and said and (dataset.get("RescaleType") or "HU") == "HU"
+
+
+def padding(stored: NDArray[Any], dataset: Any) -> NDArray[np.bool_] | None:
+    """True where a stored value is not padding; None where the file names no padding."""
+    first = number(dataset, "PixelPaddingValue")
     if first is None:
-        return np.ones(stored.shape, dtype=bool)
-    last = dataset.get("PixelPaddingRangeLimit", first)
-    low, high = sorted((int(first), int(last)))
+        return None
+    last = number(dataset, "PixelPaddingRangeLimit")
+    low, high = sorted((first, first if last is None else last))
     return np.asarray((stored < low) | (stored > high))
 
 
-def grey(values: NDArray[np.float32], dataset: Any, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Rescaled values to 0..1: the file's first window, else the 0.5th to 99.5th percentile; then the inversion."""
-    center, width = _first(dataset, "WindowCenter"), _first(dataset, "WindowWidth")
-    if "VOILUTSequence" in dataset:
+def grey(values: NDArray[np.float32], dataset: Any, valid: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """Rescaled values to 0..1: the VOI LUT, else the first window, else percentiles; then the inversion.
+
+    The percentiles are the 0.5th and 99.5th of what is not padding.
+    """
+    center, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
+    function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
+    least = 1.0 if function == "LINEAR" else np.finfo(np.float32).tiny
+    if dataset.get("VOILUTSequence"):
         shades = _table(values, dataset)
-    elif center is None or width is None or width < 1:
-        low, high = np.percentile(values[valid], (0.5, 99.5)) if valid.any() else (0.0, 1.0)
-        shades = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+    elif center is None or width is None or width < least:
+        inner = values if valid is None else values[valid]
+        low, high = np.percentile(inner, (0.5, 99.5)) if inner.size else (0.0, 1.0)
+        shades = np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
     else:
-        shades = window(values, center, width, dataset.get("VOILUTFunction", "LINEAR"))
+        shades = window(values, center, width, function)
     # after the window: to invert before it is the most repeated mistake of viewers
-    shape, photometric = dataset.get("PresentationLUTShape"), dataset.get("PhotometricInterpretation")
-    if photometric == "MONOCHROME1" or shape == "INVERSE":
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1" or dataset.get("PresentationLUTShape") == "INVERSE":
         shades = 1 - shades
     return np.asarray(shades, dtype=np.float32)
 
 
 def window(values: NDArray[np.float32], center: float, width: float, function: str = "LINEAR") -> NDArray[np.float32]:
     """Values to 0..1 by window centre and width (PS3.3 C.11.2.1.2)."""
-    numbers = values.astype(np.float64)
     if function == "SIGMOID":
-        found = 1 / (1 + np.exp(np.clip(-4 * (numbers - center) / width, -700, 700)))
-    elif function == "LINEAR_EXACT" or width <= 1:
-        found = (numbers - center) / width + 0.5
+        found = 1 / (1 + np.exp(np.clip(-4 * (values.astype(np.float64) - center) / width, -700, 700)))
+        return found.astype(np.float32)
+    if function == "LINEAR_EXACT":
+        low, span = center - width / 2, width
     else:
-        found = (numbers - (center - 0.5)) / (width - 1) + 0.5
-    return np.asarray(np.clip(found, 0, 1), dtype=np.float32)
+        low, span = center - 0.5 - (width - 1) / 2, width - 1
+    if span <= 0:  # a width of 1 is a threshold
+        return (values > low).astype(np.float32)
+    found = values.astype(np.float32)
+    found -= np.float32(low)
+    found /= np.float32(span)
+    return np.clip(found, 0, 1, out=found)
+
+
+def colour(stored: NDArray[Any], dataset: Any) -> NDArray[np.uint8]:
+    """(..., 3) uint8 sRGB of colour samples, or of indices into a palette."""
+    bits = int(dataset.get("BitsStored") or 8 * stored.dtype.itemsize)
+    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+        from pydicom.pixels import apply_color_lut
+
+        bits = int(dataset.RedPaletteColorLookupTableDescriptor[2])
+        stored = np.asarray(apply_color_lut(stored, dataset))
+        if bits > 8 and stored.max() < 256:  # tables of 8 bits that say 16 are common
+            bits = 8
+    stored = stored[..., :3]
+    return np.ascontiguousarray(stored >> max(bits - 8, 0) if bits > 8 else stored << (8 - bits)).astype(np.uint8)
+
+
+def number(dataset: Any, keyword: str) -> float | None:
+    """The first value of a tag as a finite number, or None."""
+    value = dataset.get(keyword)
+    if value is not None and not isinstance(value, (str, int, float)) and hasattr(value, "__iter__"):
+        value = next(iter(value), None)
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if np.isfinite(found) else None
 
 
 def _table(values: NDArray[np.float32], dataset: Any) -> NDArray[np.float32]:
@@ -68,20 +116,9 @@ def _table(values: NDArray[np.float32], dataset: Any) -> NDArray[np.float32]:
     from pydicom.pixels import apply_voi
 
     bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-    return np.asarray(apply_voi(values.astype(np.int32), dataset) / (2.0**bits - 1), dtype=np.float32)
+    found = np.asarray(apply_voi(np.rint(values).astype(np.int32), dataset), dtype=np.float32)
+    return np.clip(found / np.float32(2.0**bits - 1), 0, 1)
 
 
-def _number(dataset: Any, keyword: str, default: float) -> float:
-    found = _first(dataset, keyword)
-    return default if found is None else found
-
-
-def _first(dataset: Any, keyword: str) -> float | None:
-    value = dataset.get(keyword)
-    if value is not None and not isinstance(value, (str, int, float)) and hasattr(value, "__iter__"):
-        value = next(iter(value), None)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -1,0 +1,150 @@
+"""Decodes the frames of an opened file one by one; what a decoder would allocate is checked before it is called."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pydicom.encaps import get_frame
+from pydicom.pixels import as_pixel_options, get_decoder
+
+from fieldglass_medical.codestream import claimed_size
+from fieldglass_medical.frames import count
+from fieldglass_medical.opening import Opened
+from fieldglass_medical.refusal import Refusal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["check_size", "check_syntax", "frames"]
+
+_KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
+_JPEG = {f"1.2.840.10008.1.2.4.{each}" for each in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)}
+_DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+_VALUE_TYPES = (b"OB", b"OW", b"OF", b"OD", b"UN")
+_LEAST_FRAME = 16  # bytes that the smallest compressed frame takes with its item header
+_EXTRAS = {
+    "1.2.840.10008.1.2.4.50": "libjpeg", "1.2.840.10008.1.2.4.51": "libjpeg", "1.2.840.10008.1.2.4.57": "libjpeg",
+    "1.2.840.10008.1.2.4.70": "libjpeg", "1.2.840.10008.1.2.4.80": "libjpeg", "1.2.840.10008.1.2.4.81": "libjpeg",
+}  # fmt: skip
+
+
+def check_syntax(syntax: Any) -> None:
+    """Refusal that names the UID and what to install, where nothing here decodes a transfer syntax."""
+    _quiet_gdcm()
+    try:
+        if get_decoder(syntax).is_available:
+            return
+    except NotImplementedError:
+        pass
+    known = syntax.name != str(syntax) and syntax.is_transfer_syntax
+    uid = f"{syntax.name} ({syntax})" if known else "an unknown transfer syntax"
+    raise Refusal("dicom-transfer-syntax", f"There is no decoder here for {uid}.{_hint(syntax)}")
+
+
+def check_size(opened: Opened, *, max_pixels: int) -> None:
+    """Refusal for a header that claims more than the limit, or more than the file holds. Nothing is decoded."""
+    header = opened.header
+    rows, columns, total = int(header.Rows), int(header.Columns), count(header)
+    if rows < 1 or columns < 1:
+        raise Refusal("dicom-damaged", f"Its header says {columns} x {rows} pixels.")
+    if rows * columns > max_pixels:
+        raise Refusal("dicom-too-large", f"{columns} x {rows} pixels are over the limit (--set max_pixels=N).")
+    held = max(opened.size - opened.at, 0)
+    if opened.syntax.is_encapsulated:
+        if total * _LEAST_FRAME > held + _LEAST_FRAME:
+            raise Refusal("dicom-truncated", f"{total} frames cannot lie in {held} bytes.")
+        return
+    bits = int(header.get("BitsAllocated") or 0)
+    samples = int(header.get("SamplesPerPixel") or 1)
+    halved = header.get("PhotometricInterpretation") == "YBR_FULL_422" and samples == 3
+    expected = (rows * columns * (2 if halved else samples) * bits * total + 7) // 8
+    if held < expected:
+        raise Refusal("dicom-truncated", f"The pixels need {expected} bytes; {held} are there.")
+
+
+def frames(opened: Opened, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
+    """The stored values of the frames asked for (from 0), in that order: (rows, columns) or (rows, columns, 3).
+
+    One decoded frame is held at a time. Colour is RGB; padding and rescaling are as stored.
+    """
+    check_syntax(opened.syntax)
+    options = as_pixel_options(opened.header, pixel_keyword=_at_value(opened))
+    options["transfer_syntax_uid"] = opened.syntax
+    if opened.syntax.is_encapsulated:
+        _check_streams(opened, indices, options)
+    decoder = get_decoder(opened.syntax)
+    arrays = decoder.iter_array(opened.file, indices=list(indices), validate=True, **options)
+    while True:
+        try:
+            array, _ = next(arrays)
+        except StopIteration:
+            return
+        except RuntimeError as error:  # every plug-in refused; another might not
+            hint = _hint(opened.syntax)
+            if not hint:
+                raise
+            said = f"No decoder here takes this {opened.syntax.name} ({opened.syntax}).{hint}"
+            raise Refusal("dicom-transfer-syntax", said) from error
+        yield array
+
+
+def _hint(syntax: Any) -> str:
+    extra = _EXTRAS.get(str(syntax))
+    return f" pip install 'fieldglass-medical[{extra}]' (GPL)." if extra else ""
+
+
+def _at_value(opened: Opened) -> str:
+    """The keyword of the pixel element; the file is left at its value."""
+    opened.file.seek(opened.at)
+    head = opened.file.read(8)
+    if len(head) < 8:
+        raise Refusal("dicom-no-picture", "It has no pixels.")
+    group, element = struct.unpack("<HH" if opened.syntax.is_little_endian else ">HH", head[:4])
+    if head[4:6] in _VALUE_TYPES:  # as it is written, whatever the syntax says
+        opened.file.read(4)
+    keyword = _KEYWORDS.get(group << 16 | element)
+    if keyword is None:
+        raise Refusal("dicom-no-picture", "It has no pixels.")
+    return keyword
+
+
+def _check_streams(opened: Opened, indices: Sequence[int], options: dict[str, Any]) -> None:
+    """Refusal where a compressed frame claims another size than the header."""
+    syntax, header = str(opened.syntax), opened.header
+    if syntax not in _JPEG and syntax != _DEFLATED_FRAMES:
+        return
+    start, total = opened.file.tell(), count(header)
+    table = options.get("extended_offsets")
+    wanted = (int(header.Rows), int(header.Columns))
+    for index in indices:
+        opened.file.seek(start)
+        frame = get_frame(opened.file, index, number_of_frames=total, extended_offsets=table)
+        if syntax == _DEFLATED_FRAMES:
+            most = wanted[0] * wanted[1] * int(header.get("SamplesPerPixel") or 1) * int(header.BitsAllocated) // 8
+            if len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, most + 2)) > most + 1:
+                raise Refusal("dicom-frame-size", "A deflated frame is longer than its header says.")
+            continue
+        claimed = claimed_size(frame)
+        if claimed is None:
+            raise Refusal("dicom-pixels", "A compressed frame has no header of its own.")
+        if claimed[:2] != wanted:
+            raise Refusal(
+                "dicom-frame-size",
+                f"A compressed frame is {claimed[1]} x {claimed[0]} pixels, its header says {wanted[1]} x {wanted[0]}.",
+            )
+    opened.file.seek(start)
+
+
+@lru_cache(maxsize=1)
+def _quiet_gdcm() -> None:
+    """What gdcm writes to the terminal may quote a file."""
+    try:
+        import gdcm
+    except ImportError:
+        return
+    for kind in ("Warning", "Error", "Debug"):
+        getattr(gdcm.Trace, f"{kind}Off")()
