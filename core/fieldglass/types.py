@@ -254,13 +254,16 @@ class Probes:
     """What a composer returns: probes, all with the same n, and their fusion.
 
     `notes` say what the composer did that one would not expect; they stand beside the answer. `query_notes` are those
-    of each query, one tuple per query or none at all: what stood in for a model that was down.
+    of each query, one tuple per query or none at all: what stood in for a model that was down. `where` are conditions
+    that follow from the query (the same place, another date), one per query or none at all, None where there is none:
+    the engine joins each to the query's own filter.
     """
 
     probes: tuple[Probe, ...]
     fusion: Fusion
     notes: tuple[str, ...] = ()
     query_notes: tuple[tuple[str, ...], ...] = ()
+    where: tuple[str | Filter | None, ...] = ()
 
 
 @dataclass(frozen=True)

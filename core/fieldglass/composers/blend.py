@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fieldglass.composers.nested import collapsed, nested
+from fieldglass.composers.nested import collapsed, conditions, nested
 from fieldglass.composers.scores import percentile, rank, weighted_z
 from fieldglass.errors import UsageError
 from fieldglass.interfaces import Composer
@@ -67,10 +67,11 @@ class Blend:
 
 
 def _noted(probes: Probes, both: Sequence[Probes], count: int) -> Probes:
-    """With what either composer said, of all queries and of each."""
+    """With what either composer said, of all queries and of each, and the conditions of both."""
     first, second = (each.query_notes or ((),) * count for each in both)
     of_each = tuple((*one, *other) for one, other in zip(first, second, strict=True))
-    return replace(probes, notes=(*both[0].notes, *both[1].notes), query_notes=of_each)
+    where = conditions(count, [(range(count), each) for each in both])
+    return replace(probes, notes=(*both[0].notes, *both[1].notes), query_notes=of_each, where=where)
 
 
 def _blend(

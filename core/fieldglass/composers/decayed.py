@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldglass.composers.branches import Branch, combined
-from fieldglass.composers.nested import collapsed, nested
+from fieldglass.composers.nested import collapsed, conditions, nested
 from fieldglass.composers.turns import latest_pictures, refused, turns
 from fieldglass.composers.vectors import picture_vectors, unit
 from fieldglass.composers.weicom import calibrated_sum
@@ -75,11 +75,14 @@ class Decayed:
         for kind in sorted({part.kind for part in parts}):
             mine = [part for part in parts if part.kind == kind]
             composed.append((mine, self._probes(kind, mine, encoder, gallery)))
+        where = conditions(len(queries), [([part.row for part in mine], probes) for mine, probes in composed])
         single = [(mine, collapsed(probes)) for mine, probes in composed]
         fields = {probe.field for _, probe in single if probe is not None}
         if all(probe is not None for _, probe in single) and len(fields) == 1:
-            return self._vectors(len(queries), [(mine, probe) for mine, probe in single if probe is not None])
-        return self._scores(len(queries), composed)
+            found = self._vectors(len(queries), [(mine, probe) for mine, probe in single if probe is not None])
+        else:
+            found = self._scores(len(queries), composed)
+        return replace(found, where=where)
 
     def _parts(self, row: int, query: Query) -> list[_Part]:
         said = turns(query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,12 @@ from fieldglass.errors import QueryError
 from fieldglass.interfaces import Composer
 from fieldglass.options import options_of, parse
 from fieldglass.registry import registry
-from fieldglass.types import Probe
+from fieldglass.types import All, Probe
 
 if TYPE_CHECKING:
-    from fieldglass.types import F32, Probes
+    from fieldglass.types import F32, Filter, Probes
 
-__all__ = ["collapsed", "nested", "one_vector"]
+__all__ = ["collapsed", "conditions", "nested", "one_vector"]
 
 
 def nested(composer: str | Composer, settings: str = "", field: str = "") -> Composer:
@@ -51,3 +52,15 @@ def one_vector(probes: Probes, what: str) -> F32:
             hint="Take a composer that gives one vector: image, text, sum, slerp, freedom, cirevl, searle ...",
         )
     return probe.vectors
+
+
+def conditions(count: int, composed: Iterable[tuple[Sequence[int], Probes]]) -> tuple[str | Filter | None, ...]:
+    """`Probes.where` of `count` queries from that of composers inside, each with the queries that its rows are of."""
+    joined: list[list[str | Filter]] = [[] for _ in range(count)]
+    for rows, probes in composed:
+        for row, each in zip(rows, probes.where, strict=False):  # none at all where a composer has no condition
+            if each is not None:
+                joined[row].append(each)
+    if not any(joined):
+        return ()
+    return tuple(None if not each else each[0] if len(each) == 1 else All(tuple(each)) for each in joined)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fieldglass.composers.nested import nested, one_vector
+from fieldglass.composers.nested import conditions, nested, one_vector
 from fieldglass.composers.turns import marked, turns, unmarked
 from fieldglass.composers.vectors import picture_vectors, unit
 from fieldglass.encoders import as_query, as_text
@@ -18,7 +18,7 @@ from fieldglass.types import Fusion, Probe, Probes, Query
 
 if TYPE_CHECKING:
     from fieldglass.interfaces import Encoder
-    from fieldglass.types import F64, GalleryView, QueryImage
+    from fieldglass.types import F64, Filter, GalleryView, QueryImage
 
 __all__ = ["Rocchio"]
 
@@ -68,15 +68,18 @@ class Rocchio:
                     hint="Give a picture, a text, or an item to be like.",
                 )
         total = np.zeros((len(queries), encoder.dim))
+        where: tuple[str | Filter | None, ...] = ()
         if asking:
             base = self.base.compose([said[row] for row in asking], encoder, gallery)
             total[asking] += self.alpha * unit(one_vector(base, "rocchio"))
+            where = conditions(len(queries), [(asking, base)])
         for row, (relevant, other) in enumerate(marks):
             if relevant:
                 total[row] += self.beta * self._mean(relevant, encoder, gallery)
             if other:
                 total[row] -= self.gamma * self._mean(other, encoder, gallery)
-        return Probes((Probe(self.field, unit(total.astype(np.float32)), label="moved"),), Fusion("rocchio", "linear"))
+        probe = Probe(self.field, unit(total.astype(np.float32)), label="moved")
+        return Probes((probe,), Fusion("rocchio", "linear"), where=where)
 
     def _mean(self, images: Sequence[QueryImage], encoder: Encoder, gallery: GalleryView) -> F64:
         """(d,) float64: the mean of marked items by the size of their weights, each of unit norm."""

@@ -196,7 +196,8 @@ class _Job:
         _same_space(self.encoder, [snapshot.fields[field] for field in plan.fields])
         self._tick("compose")
         scopes = Scopes(self.view, plan.fields)
-        found = [scopes.of(query) for query in queries]
+        also = self.probes.where or (None,) * len(queries)
+        found = [scopes.of(query, each) for query, each in zip(queries, also, strict=True)]
         self._tick("filter")
         notes: list[str] = []
         if needs_calibration(plan):

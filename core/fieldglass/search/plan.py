@@ -50,6 +50,8 @@ class Plan:
             raise PluginError(f"The composer of fusion {probes.fusion.name!r} returned no probe.")
         if probes.fusion.needs != "linear" and probes.fusion.combine is None:
             raise PluginError(f"The fusion {probes.fusion.name!r} needs {probes.fusion.needs} but has no `combine`.")
+        if len(probes.where) not in (0, count):
+            raise PluginError(f"A composer gave {len(probes.where)} conditions for {count} queries.")
         norms = np.stack([_check(probe, fields, count) for probe in probes.probes])
         # a query may lack a probe that others of its batch have, where the fusion can tell: zeros stand for it
         nothing = (norms == 0).any(axis=0) if probes.fusion.needs == "linear" else (norms == 0).all(axis=0)

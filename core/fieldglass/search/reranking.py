@@ -95,4 +95,5 @@ def row_of(probes: Probes, query: int) -> Probes:
         probes.fusion,
         probes.notes,
         probes.query_notes[one],
+        probes.where[one],
     )

@@ -39,19 +39,24 @@ class Scopes:
         self._filters: dict[str | Filter, I64] = {}
         self._default_group = self._snapshot.properties.get("exclude_group") or None
 
-    def of(self, query: Query) -> Scope:
-        """The scope of a query; FilterError or QueryError where its filter or its ids cannot be used."""
+    def of(self, query: Query, also: str | Filter | None = None) -> Scope:
+        """The scope of a query; FilterError or QueryError where its filter or its ids cannot be used.
+
+        `also` is a condition of its composer (`Probes.where`) besides its own.
+        """
         group = query.exclude_group or self._default_group
         barred = self._barred(query, group)
-        if query.where is None and query.only is None:
+        if query.where is None and query.only is None and also is None:
             if len(barred) == 0:
                 return self.whole
             allowed = self._base.copy()
             allowed[barred] = False
             return Scope(allowed, int(np.count_nonzero(allowed)), None, None)
-        asked = [] if query.where is None else [self._matches(query.where)]
+        asked = [self._matches(each) for each in (query.where, also) if each is not None]
         asked += [] if query.only is None else [self._known(query.only)]
-        rows = asked[0] if len(asked) == 1 else np.intersect1d(asked[0], asked[1], assume_unique=True)
+        rows = asked[0]
+        for more in asked[1:]:
+            rows = np.intersect1d(rows, more, assume_unique=True)
         rows = rows[self._base[rows]]
         if len(barred):
             rows = rows[~np.isin(rows, barred)]

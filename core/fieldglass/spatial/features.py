@@ -13,7 +13,7 @@ from fieldglass.spatial.shapes import Geometry, load_shapely
 if TYPE_CHECKING:
     from fieldglass.result import Hit
 
-__all__ = ["Feature", "features_of"]
+__all__ = ["Feature", "features_of", "geometry_of"]
 
 _PLACE = ("footprint", "west", "south", "east", "north")  # said by the geometry
 
@@ -29,7 +29,7 @@ class Feature:
 
 def features_of(hits: Sequence[Hit]) -> list[Feature]:
     """One per hit, in order: `rank`, `score`, `id`, `source`, then its columns (`_` before a name that is taken)."""
-    return [Feature(hit, _geometry(hit.metadata), _properties(hit)) for hit in hits]
+    return [Feature(hit, geometry_of(hit.metadata), _properties(hit)) for hit in hits]
 
 
 def _properties(hit: Hit) -> dict[str, Any]:
@@ -42,7 +42,8 @@ def _properties(hit: Hit) -> dict[str, Any]:
     return {**fixed, **others}
 
 
-def _geometry(cells: Mapping[str, Any]) -> Geometry | None:
+def geometry_of(cells: Mapping[str, Any]) -> Geometry | None:
+    """The footprint, the bounds or the point that the columns of an item say, in WGS84; None where they say none."""
     shapely = load_shapely()
     if isinstance(cells.get("footprint"), str):
         shape = shapely.from_wkt(cells["footprint"], on_invalid="ignore")

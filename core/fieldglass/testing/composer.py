@@ -87,6 +87,20 @@ class ComposerContract:
         permuted = full_scan(self._compose(self.queries(), turned), turned)
         assert np.allclose(scores[:, order], permuted, atol=1e-5), "a ranking depends on items, not on their places"
 
+    def test_conditions_are_filters_of_one_query_each(self) -> None:
+        gallery, queries = self.gallery(), self.queries()
+        together = self._compose(queries, gallery).where
+        assert len(together) in (0, len(queries)), f"{len(together)} conditions for {len(queries)} queries"
+        for query, where in zip(queries, together, strict=bool(together)):
+            alone = self._compose([query], gallery).where
+            if where is None or isinstance(where, str):
+                assert alone in ((), (where,)), f"{where!r} in a batch, {alone!r} alone"
+                continue
+            found = where.bitmap(gallery)
+            assert found.dtype == np.bool_ and found.shape == (gallery.size,), f"{where}: {found.dtype} {found.shape}"
+            assert len(alone) == 1 and alone[0] is not None and not isinstance(alone[0], str), f"{alone!r} alone"
+            assert np.array_equal(found, alone[0].bitmap(gallery)), f"{where} differs alone"
+
     def test_composing_twice_gives_the_same(self) -> None:
         first, second = self._compose(self.queries()), self._compose(self.queries())
         for one, other in zip(first.probes, second.probes, strict=True):

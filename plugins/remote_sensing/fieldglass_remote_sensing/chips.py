@@ -57,7 +57,11 @@ def _write(hit: Hit, path: Path, scenes: dict[tuple[str, str], Scene]) -> None:
     if key not in scenes:
         scenes[key] = loader.scene(source.root, key[1])
     scene, tile = scenes[key], Tile.of({"tile": (0, 0, 0), **item.locator})
-    _save(path, sample, scene, _grid(scene, tile), {"FIELDGLASS_ID": hit.id, "UNITS": sample.units})
+    tags = {"FIELDGLASS_ID": hit.id, "UNITS": sample.units}
+    taken = scene.metadata.get("date")
+    if taken is not None:
+        tags["TIFFTAG_DATETIME"] = f"{taken:%Y:%m:%d %H:%M:%S}"  # so that the chip can be searched with in turn
+    _save(path, sample, scene, _grid(scene, tile), tags)
 
 
 def _grid(scene: Scene, tile: Tile) -> Affine | None:

@@ -34,6 +34,7 @@ def rs() -> None:
       fieldglass rs search scenes.collection --text "flooded fields near a river" --date 2023-05/2023-06
       fieldglass rs similar scenes.collection chip.tif --bbox 5,52,7,54 --out hits.geojson
       fieldglass rs compose scenes.collection chip.tif "with a harbour" --sensor s2 --max-cloud 20
+      fieldglass rs change scenes.collection --like "june.tif#tile=0,3,7" --order changed
     """
 
 
@@ -118,6 +119,26 @@ def compose(collection: Path, chip: str, text: str, **options: Any) -> None:
       fieldglass rs compose scenes.collection chip.tif "with a harbour" --set text_weight=0.6 --out hits.map.html
     """
     _answer(collection, options, texts=(text,), **_picture(chip))
+
+
+@_searching("change", "The same place at another date.", without=("composer",))
+@_COLLECTION
+@click.option("--order", type=click.Choice(["alike", "changed"]), help="What comes first; the most alike by default.")
+@click.option("--days", type=click.IntRange(1), help="At least so many days apart; 1 by default.")
+@click.option("--overlap", type=click.FloatRange(0, 1, min_open=True), help="Share of the smaller footprint; 0.5.")
+@click.option("--before", "when", flag_value="before", help="Only what was taken before.")
+@click.option("--after", "when", flag_value="after", help="Only what was taken after.")
+def change(collection: Path, **options: Any) -> None:
+    """The place of a tile (--like ID) or of a chip with a place and a date (--image FILE) at other dates.
+
+    \b
+    Examples:
+      fieldglass rs change scenes.collection --like "june.tif#tile=0,3,7" --order changed
+      fieldglass rs change scenes.collection --image chip.tif --text "flooded" --after --days 5
+    """
+    given = {name: options.pop(name) for name in ("order", "days", "overlap", "when")}
+    settings = tuple(f"{name}={value}" for name, value in given.items() if value is not None)
+    _answer(collection, options, composer="rs/change", settings=(*settings, *options["settings"]))
 
 
 @_searching("localize", "Where a description fits.", without=("images", "likes", "texts"))

@@ -36,6 +36,17 @@ def fieldglass_encoders():
 
 
 @hookimpl
+def fieldglass_composers():
+    return [
+        Offer(
+            "rs/change",
+            "fieldglass_remote_sensing.change:Change",
+            "the same place at another date: most alike first, or most changed; with a text as weicom",
+        )
+    ]
+
+
+@hookimpl
 def fieldglass_commands():
     return [Offer("rs", "fieldglass_remote_sensing.commands:rs", "Satellite and aerial scenes.")]
 
