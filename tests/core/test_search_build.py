@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fieldglass.composers.weicom import calibrated_sum
 from fieldglass.errors import UnknownNameError, UsageError
 from fieldglass.search import Engine, build
 from fieldglass.search.moments import load_sums, moments
+from fieldglass.search.propose import directions
 from fieldglass.store import Field, Store
 from fieldglass.types import Fusion, Query
 from galleries import Ask, gallery, random_rows, unit, weicom
@@ -73,6 +75,26 @@ def test_the_index_finds_what_a_scan_finds_with_the_same_scores(store, composer)
     scores = dict(zip(exact.ranking.positions.tolist(), exact.ranking.scores.tolist(), strict=True))
     for position, score in zip(approximate.ranking.positions.tolist(), approximate.ranking.scores, strict=True):
         assert scores.get(position, score) == score
+
+
+def test_a_fusion_of_many_probes_asks_an_index_little_and_finds_what_a_scan_finds(store, monkeypatch):
+    shown = [(PICTURES[np.roll(np.arange(40), age)], 0.5 * 0.8**age) for age in range(10)]
+    said = [(TEXTS[np.roll(np.arange(40), age)], 0.5 * 0.8**age) for age in range(10)]
+    away = [(PICTURES[np.roll(np.arange(40), 20 + age)], -0.2) for age in range(5)]
+    composer = Ask(*shown, *said, *away, fusion=Fusion("many", "moments", calibrated_sum))
+    engine = Engine(store, TinyEncoder())
+    asked = []
+
+    def counted(*given):
+        asked.append(directions(*given))
+        return asked[-1]
+
+    monkeypatch.setattr("fieldglass.search.route.directions", counted)
+    true, _ = positions(engine, composer, "exact")
+    found, approximate = positions(engine, composer)
+    assert not approximate.exact
+    assert recall(found, true) >= 0.95
+    assert max(map(len, asked)) < 100
 
 
 def test_few_matches_are_exact_and_many_use_the_bitmap(store):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fieldglass.composers.weicom import calibrated_sum
 from fieldglass.errors import QueryError
 from fieldglass.search import Engine
 from fieldglass.store import Field
@@ -65,6 +66,27 @@ def test_a_negatively_weighted_probe_is_pruned_rightly(engine):
     z = [(ROWS @ asked - (ROWS @ asked).mean()) / (ROWS @ asked).std(ddof=1) for asked in ASKED[:2]]
     found = run(engine, ASKED[:1], composer=composer)[0].ranking
     assert found.positions.tolist() == np.argsort(-(z[0] - 0.5 * z[1]))[:10].tolist()
+
+
+def test_many_calibrated_probes_find_what_the_formula_finds(tmp_path):
+    rows, asked = random_rows(5000, seed=21), random_rows(12, seed=22)
+    weights = [0.9**age * (-0.4 if age % 4 == 3 else 1) for age in range(12)]
+    parts = [(vector[None], weight) for vector, weight in zip(asked, weights, strict=True)]
+    engine = Engine(gallery(tmp_path, rows, metadata={"half": [row % 2 for row in range(5000)]}), TinyEncoder())
+    composer = Ask(*parts, fusion=Fusion("many", "moments", calibrated_sum))
+    total = sum(weight * formula_of(rows, vector) for vector, weight in zip(asked, weights, strict=True))
+    for where, allowed in ((None, np.arange(5000)), ("half = 1", np.arange(1, 5000, 2))):
+        found = run(engine, asked[:1], composer=composer, query=Query(where=where), k=50)[0].ranking
+        assert found.positions.tolist() == allowed[np.argsort(-total[allowed])][:50].tolist()
+        assert found.scores == pytest.approx(np.sort(total[allowed])[::-1][:50], abs=1e-6)
+
+
+def formula_of(rows, vector):
+    from math import erfc, sqrt
+
+    scores = rows.astype(np.float64) @ vector
+    z = (scores - scores.mean()) / scores.std(ddof=1)
+    return np.array([0.5 * erfc(-each / sqrt(2)) for each in z])
 
 
 def test_saturated_scores_are_ordered_by_their_z(tmp_path):

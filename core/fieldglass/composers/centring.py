@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -14,7 +15,7 @@ from fieldglass.encoders import as_text
 
 if TYPE_CHECKING:
     from fieldglass.interfaces import Encoder
-    from fieldglass.types import F64, GalleryView
+    from fieldglass.types import F32, F64, GalleryView
 
 __all__ = ["Least", "Space", "eigenspace", "least_of", "space_of"]
 
@@ -36,8 +37,12 @@ class Space:
     directions: F64
 
     def project(self, rows: F64) -> F64:
-        """(n, d) -> (n, d)."""
-        return np.asarray(rows @ self.directions @ self.directions.T)
+        """(n, d) -> (n, d), by products of float32, which is what the rows come from."""
+        return np.asarray(rows.astype(np.float32) @ self._projection, dtype=np.float64)
+
+    @cached_property
+    def _projection(self) -> F32:
+        return np.asarray(self.directions @ self.directions.T, dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,6 @@ class _Runner:
             for (query, _), ranking in zip(asked, found, strict=True):
                 self.answered += 1
                 self.notes.update(dict.fromkeys(ranking.notes))
-                self.notes.update(dict.fromkeys(ranking.notes))
                 names = tuple(self.names[ranking.positions].tolist())
                 yield query, Ranking(ranking.positions, ranking.scores, ranking.exact, names)
             if self.progress is not None:

@@ -16,6 +16,7 @@ __all__ = ["Bounds"]
 
 SPAN = 12.0  # standard deviations to each side, where a bound is looked for
 POINTS = 257
+FEW, FEWER_POINTS = 4, 97  # of more probes each bounds little, and the grids are what costs
 BEST = 1e3  # standard deviations: better than any score
 
 
@@ -44,7 +45,7 @@ class Bounds:
         """Places of the rows that may reach the threshold; `there` None where every item has the field."""
         if threshold > self._threshold:
             self._threshold = threshold
-            self._limits = [self._limit(number, threshold) for number in range(len(self.plan.parts))]
+            self._limits = self._found(threshold)
         mask: Bitmap | None = None
         for part, value, has, limit in zip(self.plan.parts, values, there, self._limits, strict=True):
             if limit is None:
@@ -58,20 +59,29 @@ class Bounds:
             mask = mine if mask is None else mask & mine
         return np.arange(len(values[0])) if mask is None else np.flatnonzero(mask)
 
-    def _limit(self, number: int, threshold: float) -> float | None:
-        part = self.plan.parts[number]
-        std = float(part.std[self.query])
-        if part.weight == 0 or std == 0:
-            return None
-        way = 1.0 if part.weight > 0 else -1.0
-        grid = float(part.mean[self.query]) + way * std * np.linspace(-SPAN, SPAN, POINTS)
-        values = [
-            np.full(POINTS, float(each.mean[self.query]) + np.sign(each.weight) * BEST * float(each.std[self.query]))
-            for each in self.plan.parts
-        ]
-        values[number] = grid
-        enough = self.plan.combine(self.query, values, [np.ones(POINTS, dtype=np.bool_)] * len(values)) >= threshold
-        if enough[0]:
-            return None
-        first = int(np.argmax(enough)) if enough.any() else POINTS
-        return float(grid[first - 1]) - way * self.slack[number]
+    def _found(self, threshold: float) -> list[float | None]:
+        """Per part the least score with which the threshold is in reach; None where any score will do.
+
+        The fusion is run once, on a grid for each part beside the best scores of all others.
+        """
+        ways = [1.0 if part.weight > 0 else -1.0 for part in self.plan.parts]
+        means = [float(part.mean[self.query]) for part in self.plan.parts]
+        stds = [float(part.std[self.query]) for part in self.plan.parts]
+        moving = [number for number, part in enumerate(self.plan.parts) if part.weight and stds[number]]
+        points = POINTS if len(moving) <= FEW else FEWER_POINTS
+        grids = {n: means[n] + ways[n] * stds[n] * np.linspace(-SPAN, SPAN, points) for n in moving}
+        values = []
+        for number, part in enumerate(self.plan.parts):
+            value = np.full((len(moving), points), means[number] + np.sign(part.weight) * BEST * stds[number])
+            if number in grids:
+                value[moving.index(number)] = grids[number]
+            values.append(value.ravel())
+        if not moving:
+            return [None] * len(ways)
+        fused = self.plan.combine(self.query, values, [np.ones(len(values[0]), dtype=np.bool_)] * len(values))
+        limits: list[float | None] = [None] * len(ways)
+        for number, enough in zip(moving, (fused >= threshold).reshape(len(moving), points), strict=True):
+            if not enough[0]:
+                first = int(np.argmax(enough)) if enough.any() else points
+                limits[number] = float(grids[number][first - 1]) - ways[number] * self.slack[number]
+        return limits

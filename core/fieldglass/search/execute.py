@@ -25,6 +25,7 @@ ROUNDING = 2.0**-19  # of |q| |x|: above what float32 sums of a few thousand pro
 CHUNK = 2048
 TOGETHER = 8  # queries that share a scan where each must see every score, unless those are more than HELD
 HELD = 1 << 25
+SEED = 1024
 
 
 class Executor:
@@ -124,17 +125,32 @@ class Executor:
             for row, query in enumerate(queries):
                 values = [part[row] for part in scores]
                 there = [None if each is None else each[low:high] for each in self._presence()]
-                hits = bounds[query].survivors(tops[query].threshold, values, there)
-                hits = hits[scopes[query].allowed[low + hits]]
-                if len(hits):
-                    self._offer(query, tops[query], bounds[query], low + hits, [value[hits] for value in values])
+                seen = 0
+                while seen < high - low:  # the first rows set a threshold, so that the others can be passed over
+                    stop = min(seen + SEED, high - low) if np.isneginf(tops[query].threshold) else high - low
+                    part = slice(seen, stop)
+                    here = [None if each is None else each[part] for each in there]
+                    hits = bounds[query].survivors(tops[query].threshold, [value[part] for value in values], here)
+                    hits = seen + hits[scopes[query].allowed[low + seen + hits]]
+                    seen = stop
+                    if len(hits):
+                        self._offer(query, tops[query], bounds[query], low + hits, [value[hits] for value in values])
 
     def _offer(self, query: int, top: Top, bounds: Bounds, positions: I64, values: Sequence[F32]) -> None:
+        for start in range(0, len(positions), CHUNK):  # so many stay in cache
+            mine = slice(start, start + CHUNK)
+            self._offer_few(query, top, bounds, positions[mine], [value[mine] for value in values])
+
+    def _offer_few(self, query: int, top: Top, bounds: Bounds, positions: I64, values: Sequence[F32]) -> None:
         there = self._there(positions)
         filled = self._filled(query, [value.astype(np.float64) for value in values], there)
-        low = self.plan.combine(query, bounds.moved(filled, -1), there)
         high = self.plan.combine(query, bounds.moved(filled, +1), there)
-        top.offer(positions, low, high)
+        keep = np.flatnonzero(high >= top.threshold)
+        if not len(keep):
+            return
+        kept, has = [value[keep] for value in filled], [each[keep] for each in there]
+        low = self.plan.combine(query, bounds.moved(kept, -1), has)
+        top.offer(positions[keep], low, high[keep])
 
     def _window(self, queries: Sequence[int], low: int, high: int, scratches: Mapping[str, Scratch]) -> list[F32]:
         """Per part, scores (high - low, queries) of a window, biases added; good until the next window."""
