@@ -119,13 +119,14 @@ def radiometry_of(
 
 
 def _s2(found: Guess, id: str, tags: Mapping[str, str], choices: Choices, dtype: str) -> Radiometry:
-    if dtype.startswith("float"):
-        return S2Open()
     if choices.s2_offset != "auto":
-        return Reflectance((float(choices.s2_offset),))
-    baseline = found.baseline or tags.get("PROCESSING_BASELINE") or tags.get("s2:processing_baseline")
-    offset = s2_offset_of(baseline)
-    return S2Open() if offset is None else Reflectance((offset,))
+        offset: float | None = float(choices.s2_offset)
+    else:
+        baseline = found.baseline or tags.get("PROCESSING_BASELINE") or tags.get("s2:processing_baseline")
+        offset = s2_offset_of(baseline)
+    if offset is None or dtype.startswith("float"):  # which may be reflectance already
+        return S2Open(date=found.date, offset=offset)
+    return Reflectance((offset,))
 
 
 def _in_order(layer: Layer, bands: Sequence[str], wanted: Sequence[str]) -> Layer:
