@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -247,13 +247,15 @@ class _Run:
                 return
 
     def _next_batch(self, workers: int) -> list[Task]:
-        """A batch; smaller ones at the end, so that all workers end together. Items of one file stay together."""
+        """A batch; smaller ones at the end, so that all workers end together. The last items of a file stay with it."""
         size = self._batch
         if self._scanned:
             size = min(size, max(_LEAST, -(-len(self._backlog) // workers)))
         tasks = [self._backlog.popleft() for _ in range(min(size, len(self._backlog)))]
-        while self._backlog and len(tasks) < 2 * size and self._backlog[0].item.paths == tasks[-1].item.paths != ():
-            tasks.append(self._backlog.popleft())
+        of = tasks[-1].item.paths
+        rest = list(islice(takewhile(lambda task: task.item.paths == of, self._backlog), size + 1)) if of else []
+        if len(rest) <= size:  # the tiles of a large scene fill many batches, and need no longer ones
+            tasks += [self._backlog.popleft() for _ in rest]
         return tasks
 
     def _wait(self) -> None:

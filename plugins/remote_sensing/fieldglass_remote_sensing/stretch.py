@@ -38,9 +38,32 @@ def _choose(sample: Sample) -> NDArray[np.generic]:
 
 
 def _band(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    numbers = values.astype(np.float64)
-    low, high = np.percentile(numbers[valid], (2, 98)) if valid.any() else (0.0, 1.0)
+    seen = values.ravel() if valid.all() else values[valid]
+    if values.dtype.kind in "ui" and values.dtype.itemsize <= 2:
+        return _by_table(values, seen)
+    low, high = np.percentile(seen.astype(np.float64), (2, 98)) if seen.size else (0.0, 1.0)
+    return _scaled(values.astype(np.float64), float(low), float(high))
+
+
+def _by_table(values: NDArray[np.generic], seen: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """As `_band`, by counting and looking up: sorting costs five times as much."""
+    info = np.iinfo(values.dtype)  # type: ignore[type-var]
+    first = int(info.min)
+    below = np.cumsum(np.bincount(seen.astype(np.int64) - first, minlength=int(info.max) - first + 1))
+    low, high = (_ranked(below, share) + first for share in (0.02, 0.98)) if seen.size else (0.0, 1.0)
+    table = _scaled(np.arange(first, int(info.max) + 1, dtype=np.float64), low, high)
+    return np.asarray(table[values.astype(np.int64) - first], dtype=np.uint8)
+
+
+def _ranked(below: NDArray[np.int64], share: float) -> float:
+    """The quantile of counted numbers, linear between two, as numpy has it."""
+    place = share * (int(below[-1]) - 1)
+    under, over = np.searchsorted(below, (np.floor(place) + 1, np.ceil(place) + 1))
+    return float(under + (over - under) * (place % 1))
+
+
+def _scaled(numbers: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
     if high <= low:
-        return np.full(values.shape, 128, dtype=np.uint8)  # one value everywhere
+        return np.full(numbers.shape, 128, dtype=np.uint8)  # one value everywhere
     scaled = (numbers - low) / (high - low)
-    return (np.clip(scaled, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.clip(scaled, 0, 1) * 255 + 0.5).astype(np.uint8)
