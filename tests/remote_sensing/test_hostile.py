@@ -24,7 +24,7 @@ def plain(path, value=None, dtype="uint8", bands=1, side=60, **profile):
 
 def outcome(root, **options):
     """The code of the scan or of the read, or the sample."""
-    (found,) = Scenes(**options).scan(root)
+    (found,) = (each for each in Scenes(**options).scan(root) if getattr(each, "severity", "") != "warning")
     if isinstance(found, Item):
         (found,) = Scenes(**options).read([found], root)
     return found.code if isinstance(found, Problem) else found
@@ -218,19 +218,3 @@ def test_decibels_stay_and_positive_ones_are_asked_about(root):
     assert outcome(root).content == pytest.approx(np.moveaxis(values, 0, -1), abs=1e-4)
     radar(root, -values)
     assert outcome(root) == "scene-units"
-
-
-@pytest.mark.parametrize(("low", "offset"), [(1100, -1000.0), (150, 0.0)])
-def test_an_unknown_offset_is_read_from_the_histogram_of_the_scene(root, low, offset):
-    values = np.stack([products.scene_values(60, 60, low, low + 2000, band) for band in range(12)]).clip(low)
-    products.raster(root / "a.tif", values.astype(np.uint16))
-    found = outcome(root, sensor="sentinel-2-l2a")
-    assert (found.measured["s2_offset"], found.measured["s2_offset_from"]) == (offset, "histogram")
-
-
-def test_cloud_alone_does_not_look_like_an_offset(root):
-    """It is bright in blue and dark in the short-wave infrared, as in one of the real patches."""
-    values = np.stack([products.scene_values(60, 60, 7000, 9000, band) for band in range(12)])
-    values[10:] = products.scene_values(60, 60, 150, 400, 10)
-    products.raster(root / "a.tif", values.astype(np.uint16))
-    assert outcome(root, sensor="sentinel-2-l2a").measured["s2_offset"] == 0

@@ -40,7 +40,7 @@ LOCAL = {"blue": "./blue.tif", "red": "red.tif", "nir": "sub/nir.tif", "swir16":
 
 
 def read(folder, **options):
-    (item,) = Scenes(**options).scan(folder)
+    (item,) = (each for each in Scenes(**options).scan(folder) if getattr(each, "code", "") != "scene-offset")
     assert isinstance(item, Item), item
     return item, next(iter(Scenes(**options).read([item], folder)))
 

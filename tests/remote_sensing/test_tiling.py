@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine, from_origin
+from rasterio.windows import Window
 from shapely import wkt
 
 from fieldglass.errors import UsageError
@@ -290,14 +292,14 @@ def test_options_that_cannot_be_are_refused(options):
 
 SPARSE = """
 import sys
+from itertools import product
 from pathlib import Path
 from fieldglass.types import Item, Problem
 from fieldglass_remote_sensing.loader import Scenes
 root = Path(sys.argv[1])
 loader = Scenes(size=1024)
 items = [each for each in loader.scan(root) if isinstance(each, Item)]
-read = items[:118] + items[-59:]
-codes = {getattr(each, "code", "taken") for each in loader.read(read, root)}
+codes = {getattr(each, "code", "taken") for each in loader.read(items, root)}
 whole = Scenes(size=512, whole=True)
 (scene,) = whole.scan(root)
 list(whole.read([scene], root))
@@ -317,7 +319,10 @@ def test_a_sparse_giant_stays_under_a_gigabyte(tmp_path):
         transform=from_origin(*products.ORIGIN, 1, 1), tiled=True, blockxsize=512, blockysize=512, SPARSE_OK="TRUE",
         compress="deflate",
     ) as file:  # fmt: skip
-        file.write(np.arange(512 * 512, dtype=np.uint16).reshape(1, 512, 512), window=((0, 512), (0, 512)))
+        block = np.ones((1, 512, 512), np.uint16)
+        for row, column in product(range(0, 6, 2), range(0, 118, 2)):  # a block in each of 177 tiles
+            block[0, 0, 0] = 1 + (row + column > 0)
+            file.write(block, window=Window(512 * column, 512 * row, 512, 512))
         file.build_overviews([16, 64], rasterio.enums.Resampling.nearest)
 
     def limit():
@@ -328,8 +333,8 @@ def test_a_sparse_giant_stays_under_a_gigabyte(tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120, check=True,
     )  # fmt: skip
     count, *codes, peak = done.stdout.split()
-    assert int(count) == 59 * 59
-    assert "'taken'," in " ".join(codes) and "'tile-constant']" in codes
+    assert int(count) == 3 * 59
+    assert codes == ["['taken']"]
     assert int(peak) < 1024
 
 

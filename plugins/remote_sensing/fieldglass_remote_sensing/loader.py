@@ -15,6 +15,7 @@ from fieldglass.types import Item, Problem, Sample
 from fieldglass_remote_sensing.choices import Choices
 from fieldglass_remote_sensing.finding import Found, find
 from fieldglass_remote_sensing.members import gdal_name
+from fieldglass_remote_sensing.notes import notes_on, reprocessed
 from fieldglass_remote_sensing.places import crs_name
 from fieldglass_remote_sensing.products import describe
 from fieldglass_remote_sensing.rasters import UNREADABLE, RasterRefusedError, reason, settings
@@ -86,15 +87,21 @@ class Scenes:
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """The tiles of every scene, in the order in which they are read best; from headers alone."""
         base = base_of(self, root)
-        for found in find(root, base):
+        all_found = list(find(root, base))
+        older = reprocessed(each for each in all_found if isinstance(each, Found))
+        for found in all_found:
             if isinstance(found, Problem):
                 yield found
                 continue
             scene = self._described(found, base)
             if isinstance(scene, Problem):
                 yield scene
-            else:
-                yield from self._items(scene, found)
+                continue
+            if scene.id in older:
+                said = f"{older[scene.id]} is a later processing of the same data; both are taken."
+                yield Problem(scene.id, "scene-reprocessed", said, scene.paths, "warning")
+            yield from notes_on(scene)
+            yield from self._items(scene, found)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The tiles of one scene, each (h, w, bands) with its mask; no block of the scene is read twice."""
@@ -135,7 +142,14 @@ class Scenes:
             said = "It does not say how large its pixels are; they are taken as they are."
             yield Problem(scene.id, "scene-gsd", said, scene.paths, "warning")
         common = _columns(scene)
-        tiles = iter([grid.whole()] if self._whole else grid.tiles())
+        tiles: Iterator[Tile] = iter([grid.whole()] if self._whole else grid.tiles())
+        if scene.written is not None and not self._whole:
+            written = scene.written
+            kept = sum(written.any(tile.window) for tile in grid.tiles())
+            said = f"{len(grid) - kept} of its {len(grid)} tiles were never written; they are left out."
+            if kept < len(grid):
+                yield Problem(scene.id, "scene-sparse", said, scene.paths, "warning")
+            tiles = (tile for tile in grid.tiles() if written.any(tile.window))
         while chunk := list(islice(tiles, _CHUNK)):
             places = _places(scene, chunk)
             for tile, place in zip(chunk, places, strict=True):

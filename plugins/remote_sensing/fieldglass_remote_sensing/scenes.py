@@ -11,6 +11,7 @@ import numpy as np
 
 from fieldglass_remote_sensing.places import Place, metres_per_unit
 from fieldglass_remote_sensing.radiometry import Numbers, Radiometry
+from fieldglass_remote_sensing.sparse import Written
 
 __all__ = ["Layer", "Scene", "SceneError"]
 
@@ -69,7 +70,8 @@ class Scene:
     order: tuple[str, ...] = ()  # bands in the order of the samples, where it is not that of the layers
     block: tuple[int, int] = (256, 256)
     palette: Mapping[int, tuple[int, ...]] | None = None
-    empty: Any = None  # (row0, col0, row1, col1) -> True where the file says that nothing was ever written
+    written: Written | None = None  # where the file says which of its blocks it holds
+    striped: bool = False  # neither tiles nor overviews
 
     @property
     def bands(self) -> tuple[str, ...]:

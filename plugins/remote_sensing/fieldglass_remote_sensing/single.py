@@ -16,6 +16,7 @@ from fieldglass_remote_sensing.naming import named_bands, radiometry_of
 from fieldglass_remote_sensing.places import metres_per_unit
 from fieldglass_remote_sensing.scenes import Layer, Scene, SceneError
 from fieldglass_remote_sensing.sensors import Guess, date_in, guess
+from fieldglass_remote_sensing.sparse import written_of
 
 __all__ = ["describe_raster", "grid_of"]
 
@@ -59,6 +60,8 @@ def describe_raster(raster: Any, id: str, paths: tuple[str, ...], file: str, dri
         order=bands if palette is None else (),
         block=block_of(raster),
         palette=palette,
+        written=None if grid["warp"] else written_of(raster, layer.indexes),
+        striped=max(shape[1] for shape in raster.block_shapes) >= raster.width and not raster.overviews(kept[0]),
         **grid,
     )
 
@@ -95,7 +98,7 @@ def grid_of(raster: Any, choices: Choices) -> dict[str, Any]:
     if crs is not None and metres_per_unit(crs) is None:
         crs = None  # a local or engineering CRS leads to no place on the globe
     turned = crs is not None and (transform is None or (transform.b != 0 or transform.d != 0))
-    plain = {"height": height, "width": width, "transform": transform, "crs": crs, "gcps": points}
+    plain = {"height": height, "width": width, "transform": transform, "crs": crs, "gcps": points, "warp": False}
     if not turned or choices.rotated == "keep":
         return plain
     if choices.rotated == "refuse":
