@@ -12,7 +12,7 @@ def fieldglass_encoders():  # type: ignore[no-untyped-def]
             "mini",
             "fieldglass.encoders.mini:Mini",
             "EfficientNet-lite0 and MiniLM, the offline default: which of about 1000 kinds of thing",
-            frozenset({"images", "texts", "as_query"}),
+            frozenset({"images", "texts", "patches", "as_query"}),
         ),
         Offer(
             "open_clip",

@@ -103,6 +103,19 @@ class Mini:
         meaning = np.einsum("nk,nkd->nd", share, labels[chosen])
         return _join(_unit(visual), _unit(meaning), np.sqrt(0.5))[:, None, :]
 
+    def patches(self, batch: Sequence[Prepared]) -> F32:
+        """(n, 49, 1664) float32, unit: [v, 0] of each seventh of a picture, row by row."""
+        found = np.concatenate([self._maps(piece) for piece in self._placement.pieces(batch, _PIECE)])
+        count, places, _ = found.shape
+        joined = _join(_unit(found.reshape(-1, _VISUAL)), np.zeros((count * places, 384), dtype=np.float32))
+        return joined.reshape(count, places, self.dim)
+
+    def _maps(self, batch: Sequence[Prepared]) -> F32:
+        model = self._network()
+        with self._placement.inference():
+            maps = model.forward_features(_PREPROCESS.batch(batch, self._placement.device))
+        return np.asarray(maps.float().flatten(2).transpose(1, 2).cpu().numpy())
+
     def texts(self, texts: Sequence[str]) -> F32:
         """(n, 1664) float32, [0, t]."""
         found = self._sentences()(texts) - self._labels()[1]

@@ -14,3 +14,21 @@ def fieldglass_loaders():
             "DICOM instances, frames, series and studies; ids as keyed hashes",
         )
     ]
+
+
+@hookimpl
+def fieldglass_encoders():
+    return [
+        Offer(
+            "med/mini",
+            "fieldglass_medical.encoders.mini:MedicalMini",
+            "the offline default for medical pictures: mini on windowed slices, volumes by pooled slices",
+            frozenset({"images", "texts", "patches", "as_query"}),
+        ),
+        Offer(
+            "med/slices",
+            "fieldglass_medical.encoders.slices:SlicePooling",
+            "any encoder of pictures on slices, volumes and clips: windowed, then pooled by mean or max",
+            frozenset({"images"}),
+        ),
+    ]

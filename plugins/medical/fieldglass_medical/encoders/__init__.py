@@ -1,0 +1,1 @@
+"""Encoders for radiographs, slices, volumes and endoscopy."""

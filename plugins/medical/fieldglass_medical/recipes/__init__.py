@@ -1,0 +1,1 @@
+"""What `fieldglass train` trains on medical pictures."""
