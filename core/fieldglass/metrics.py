@@ -6,6 +6,7 @@ average_precision(ranks, positives=2)
 
 from __future__ import annotations
 
+from fieldglass.evaluation.both_ways import BothWays
 from fieldglass.evaluation.gains import ndcg
 from fieldglass.evaluation.pooled import MicroAP
 from fieldglass.evaluation.precision import (
@@ -18,11 +19,13 @@ from fieldglass.evaluation.precision import (
     trapezoid_ap,
 )
 from fieldglass.evaluation.ranks import hit_ranks, ranks_from_scores
+from fieldglass.evaluation.retrieval_rank import nmrr
 from fieldglass.evaluation.rounds import best_ranks, bri, hits_by_round
 from fieldglass.evaluation.significance import Difference, bootstrap, compare
 from fieldglass.evaluation.tally import Tally
 
 __all__ = [
+    "BothWays",
     "Difference",
     "MicroAP",
     "Tally",
@@ -35,6 +38,7 @@ __all__ = [
     "hit_ranks",
     "hits_by_round",
     "ndcg",
+    "nmrr",
     "precision_at",
     "precision_within",
     "ranks_from_scores",

@@ -9,6 +9,7 @@ import pytest
 
 from fieldglass import metrics
 from fieldglass.errors import UsageError
+from fieldglass.types import Ranking
 
 
 def ranks(*places: int) -> np.ndarray:
@@ -190,6 +191,43 @@ def test_a_tally_leaves_out_what_does_not_count():
         tally.add("mAP", query, value)
     assert tally.mean("mAP") == 0.75 and tally.mean("other") == 0
     assert tally.metrics == ("mAP",) and tally.queries["mAP"] == ["a", "b", "c"]
+
+
+def test_a_tally_knows_which_metrics_are_no_shares():
+    tally = metrics.Tally()
+    tally.add("R@1", "a", 1.0)
+    tally.add("deviation km", "a", 12.5, plain=True)
+    assert tally.plain == {"deviation km"} and tally.mean("deviation km") == 12.5
+
+
+def test_nmrr_by_hand_and_at_its_ends():
+    assert metrics.nmrr(ranks(0, 1, 2), 3) == 0
+    assert metrics.nmrr(ranks(), 3) == metrics.nmrr(ranks(6, 7), 3) == 1  # K = 6: rank 7 is outside
+    # K = 4, late = 5: (1 + 4) / 2 and (1 + 5) / 2 less 1.5, over 3.5
+    assert metrics.nmrr(ranks(0, 3), 2) == pytest.approx((2.5 - 1.5) / 3.5)
+    assert metrics.nmrr(ranks(0, 4), 2) == pytest.approx((3.0 - 1.5) / 3.5)
+    assert metrics.nmrr(ranks(), 0) == 0
+    with pytest.raises(UsageError, match="were retrieved"):
+        metrics.nmrr(ranks(0, 1), 1)
+    with pytest.raises(UsageError, match="window"):
+        metrics.nmrr(ranks(0), 1, window=0.5)
+
+
+def test_both_ways_reads_the_columns_of_the_scores():
+    scores = np.random.default_rng(0).random((7, 4))
+    both = metrics.BothWays(list("wxyz"))
+    for number, row in enumerate(scores):
+        order = np.argsort(-row)[: 4 if number else 3]  # the first ranking lacks an item
+        both.add(str(number), Ranking(order, row[order], ids=tuple("wxyz"[each] for each in order)))
+    lacking = int(scores[0].argmin())
+    relevant = np.arange(7) < 2
+    for column, name in enumerate("wxyz"):
+        values = scores[:, column].copy()
+        if column == lacking:
+            values[0] = -1
+        wanted = sorted(int((values > values[place]).sum()) for place in (0, 1))
+        assert both.query_ranks(name, relevant).tolist() == wanted
+    assert np.isnan(both.scores("wxyz"[lacking])[0])
 
 
 def test_the_bootstrap_covers_the_mean():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,8 @@ __all__ = ["BenchmarkPictures", "read"]
 class BenchmarkPictures:
     """The items of `Benchmark.gallery`; a missing picture is a problem of the journal.
 
+    A benchmark whose files are no photographs reads them itself, by `read` and `preview` as a loader has them.
+
     :param benchmark: its name; the root of the source is its --root.
     :param settings: its other options, as a JSON object.
     :param max_pixels: a larger picture is refused from its header.
@@ -39,11 +41,11 @@ class BenchmarkPictures:
             self.settings = json.loads(settings)
         except ValueError as error:
             raise UsageError(f"settings={settings!r} is no JSON object: {error}.") from error
+        self._made: dict[Path, Any] = {}
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """The gallery. LoaderError where the official files are not there."""
-        made = registry().create("benchmarks", self.benchmark, {**self.settings, "root": str(root)})
-        for item in made.gallery():
+        for item in self._benchmark(root).gallery():
             if all((root / path).is_file() for path in item.paths):
                 yield item
             else:
@@ -51,12 +53,23 @@ class BenchmarkPictures:
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The decoded pictures, or why not."""
+        made = self._benchmark(root)
+        if hasattr(made, "read"):
+            found: Iterator[Sample | Problem] = made.read(items, root)
+            return found
         return read(items, root, pixels=self.pixels, max_pixels=self.max_pixels)
 
     def preview(self, sample: Sample) -> NDArray[np.uint8]:
-        """The picture itself."""
-        content: NDArray[np.uint8] = sample.content
+        """The picture itself, or what the benchmark makes of its sample."""
+        own = next((made.preview for made in self._made.values() if hasattr(made, "preview")), None)
+        content: NDArray[np.uint8] = sample.content if own is None else own(sample)
         return content
+
+    def _benchmark(self, root: Path) -> Any:
+        if root not in self._made:
+            options = {**self.settings, "root": str(root)}
+            self._made[root] = registry().create("benchmarks", self.benchmark, options)
+        return self._made[root]
 
 
 def read(

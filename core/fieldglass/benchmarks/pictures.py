@@ -10,7 +10,7 @@ from fieldglass.types import Item
 
 __all__ = ["SUFFIXES", "Pictures", "absent"]
 
-SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".JPEG", ".JPG")
+SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".JPEG", ".JPG", ".tif")
 
 
 class Pictures:

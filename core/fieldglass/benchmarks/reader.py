@@ -94,8 +94,9 @@ class Reader:
         return Item(id, (self.pictures.path(picture),), **more)
 
     def percents(self, *names: str) -> dict[str, float]:
-        """The means of the tally, in percent; those of the names, or all."""
-        return {name: 100 * self.tally.mean(name) for name in names or self.tally.metrics}
+        """The means of the tally, those of the names or all: in percent, but plain ones as they are."""
+        scale = {name: 1 if name in self.tally.plain else 100 for name in names or self.tally.metrics}
+        return {name: factor * self.tally.mean(name) for name, factor in scale.items()}
 
     def judged(self, pairs: Iterable[tuple[Query, Ranking]], known: Mapping[str, Any]) -> Iterator[tuple[Any, Ranking]]:
         """Each truth with its ranking. LoaderError for a query that this benchmark does not have, or has twice."""

@@ -79,8 +79,8 @@ class VisDial(Reader):
             best = best_ranks([turns[number] for number in sorted(turns)])
             for number, rank in zip(sorted(turns), best, strict=True):
                 self.tally.add(f"Hits@10 round {number}", str(dialogue), hit_at(np.array([rank]), 10))
-            self.tally.add("BRI", str(dialogue), bri([turns[number] for number in sorted(turns)]))
-        return {**self.percents(*(name for name in self.tally.metrics if name != "BRI")), "BRI": self.tally.mean("BRI")}
+            self.tally.add("BRI", str(dialogue), bri([turns[number] for number in sorted(turns)]), plain=True)
+        return self.percents()
 
     @cached_property
     def _space(self) -> list[str]:

@@ -83,7 +83,8 @@ def plot(cells: Sequence[Cell], metric: str, path: Path) -> None:
 
 
 def paired(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per metric that both have by query: both means in percent, their difference, its interval and p-value.
+    """Per metric that both have by query: both means in percent, or plain where it is no share, their difference, its
+    interval and p-value.
 
     Queries that only one run answered do not count. UsageError for two benchmarks, or where nothing is common.
     """
@@ -99,14 +100,15 @@ def paired(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[str
         ours = [float(values[query]) for query in common]
         theirs = [float(others[query]) for query in common]
         found = compare(ours, theirs)
+        scale = 1 if metric in first.get("plain", ()) else 100
         rows.append(
             {
                 "metric": metric,
-                "first": 100 * sum(ours) / len(ours),
-                "second": 100 * sum(theirs) / len(theirs),
-                "difference": 100 * found.mean,
-                "low": 100 * found.low,
-                "high": 100 * found.high,
+                "first": scale * sum(ours) / len(ours),
+                "second": scale * sum(theirs) / len(theirs),
+                "difference": scale * found.mean,
+                "low": scale * found.low,
+                "high": scale * found.high,
                 "p": found.p,
                 "queries": found.queries,
             }

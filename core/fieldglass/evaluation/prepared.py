@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["default_path", "gallery_options", "prepare"]
 
-_SEARCH_ONLY = frozenset({"protocol", "queries"})  # options of a benchmark that leave its gallery as it is
+_SEARCH_ONLY = frozenset(
+    {"protocol", "queries", "relevance", "rounding"}
+)  # options of a benchmark that leave its gallery as it is
 
 
 def gallery_options(options: Mapping[str, Any]) -> dict[str, str]:

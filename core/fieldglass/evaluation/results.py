@@ -53,7 +53,8 @@ def result(
     for name, pairs in outcome.values.items():
         if name in outcome.metrics:
             low, high = bootstrap([value for _, value in pairs])
-            intervals[name] = [100 * low, 100 * high]
+            scale = 1 if name in outcome.plain else 100
+            intervals[name] = [scale * low, scale * high]
     suited = {**composer_defaults(field.encoder, field.options, outcome.composer), **composer_options}
     snapshot = collection.store.snapshot()
     return {
@@ -79,6 +80,7 @@ def result(
         "seconds": round(outcome.seconds, 3),
         "versions": {"fieldglass": __version__, "python": platform.python_version(), **_versions()},
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "plain": sorted(outcome.plain & outcome.metrics.keys()),
         "values": {name: dict(pairs) for name, pairs in outcome.values.items()},
     }
 

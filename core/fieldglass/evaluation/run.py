@@ -32,6 +32,7 @@ class Outcome:
 
     `metrics` as the paper prints them; `files` are submissions (name -> JSON content); `answered` of `queries` were
     run, `left_out` for a picture that the collection lacks; `gallery` items were searched, `lacking` are absent.
+    `values` are shares, but those of the `plain` metrics, which are in their own unit.
     """
 
     metrics: Mapping[str, float]
@@ -45,6 +46,7 @@ class Outcome:
     notes: tuple[str, ...]
     composer: str
     values: Mapping[str, list[tuple[str, float]]] = field(default_factory=dict)
+    plain: frozenset[str] = frozenset()
 
     @property
     def subset(self) -> str:
@@ -103,6 +105,7 @@ def evaluate(
         tuple(dict.fromkeys([*getattr(getattr(benchmark, "files", None), "notes", ()), *runner.notes])),
         runner.composer,
         values,
+        frozenset(getattr(tally, "plain", ())),
     )
 
 
@@ -125,6 +128,7 @@ class _Runner:
         self.queries = list(benchmark.queries())
         self.composer = composer or _by_parts(self.queries)
         self.calibrate = str(getattr(benchmark, "calibrate", "all"))
+        self.read = getattr(benchmark, "read", read)
         listed = [item.id for item in benchmark.gallery()]
         snapshot = collection.store.snapshot()
         there = snapshot.positions(listed) >= 0
@@ -194,7 +198,7 @@ class _Runner:
             return image
         if self.root is None:
             raise UsageError("The pictures of the queries lie below --root, which is not given.")
-        (sample,) = read([image.item], self.root)
+        (sample,) = self.read([image.item], self.root)
         if isinstance(sample, Problem):
             self.notes[f"A query picture was left out: {sample.message}"] = None
             return None

@@ -23,10 +23,13 @@ class Tally:
 
     def __init__(self) -> None:
         self.queries: dict[str, list[str]] = {}
+        self.plain: set[str] = set()  # metrics that are no shares, and never percentages: kilometres, log ranks
         self._values: dict[str, array[float]] = {}
 
-    def add(self, metric: str, query: str, value: float) -> None:
-        """The value of one query, named so that two runs can be paired."""
+    def add(self, metric: str, query: str, value: float, *, plain: bool = False) -> None:
+        """The value of one query, named so that two runs can be paired; a share unless it is `plain`."""
+        if plain:
+            self.plain.add(metric)
         self._values.setdefault(metric, array("d")).append(value)
         self.queries.setdefault(metric, []).append(query)
 
