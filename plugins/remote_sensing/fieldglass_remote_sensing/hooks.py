@@ -47,6 +47,21 @@ def fieldglass_composers():
 
 
 @hookimpl
+def fieldglass_benchmarks():
+    place = "fieldglass_remote_sensing.benchmarks"
+    return [
+        Offer(
+            "rs/patterncom", f"{place}.patterncom:PatternCom", "PatternCom: mAP of six attributes (arXiv 2405.15587)"
+        ),
+        Offer("rs/rsicd", f"{place}.captions:RSICD", "RSICD captions, both directions: mean recall (arXiv 1712.07835)"),
+        Offer("rs/rsitmd", f"{place}.captions:RSITMD", "RSITMD captions: mean recall (arXiv 2204.09868)"),
+        Offer("rs/ucm", f"{place}.captions:UCM", "captions of UC Merced: mean recall"),
+        Offer("rs/patternnet", f"{place}.classes:PatternNet", "PatternNet, same class: mAP, ANMRR (arXiv 1706.03424)"),
+        Offer("rs/eurosat", f"{place}.eurosat:EuroSAT", "EuroSAT, 13 bands, same class: mAP, ANMRR (arXiv 1709.00029)"),
+    ]
+
+
+@hookimpl
 def fieldglass_commands():
     return [Offer("rs", "fieldglass_remote_sensing.commands:rs", "Satellite and aerial scenes.")]
 
