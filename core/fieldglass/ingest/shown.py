@@ -27,13 +27,14 @@ class _Display(Sample):
 class Shown:
     """A loader for one encoder: pictures in units that it does not take ("HU", "reflectance") become their preview.
 
-    An encoder that takes the units of a sample gets the sample itself.
+    So do volumes and clips for an encoder of pictures alone. An encoder that takes the units of a sample gets the sample itself.
     """
 
     def __init__(self, loader: Loader, encoder: Encoder) -> None:
         self.private = loader.private
         self._loader = loader
         self._taken = {accepts.units for accepts in encoder.accepts if accepts.kind == "image"}
+        self._kinds = {accepts.kind for accepts in encoder.accepts}
 
     def base(self, root: Path) -> Path:
         """The folder that paths are relative to."""
@@ -56,9 +57,11 @@ class Shown:
         return self._loader.preview(sample)
 
     def _takes(self, sample: Sample) -> bool:
-        return sample.kind != "image" or sample.units in self._taken or "srgb8" not in self._taken
+        if "srgb8" not in self._taken or sample.kind in ("text", "place"):
+            return True
+        return sample.kind in self._kinds if sample.kind != "image" else sample.units in self._taken
 
     def _show(self, sample: Sample) -> Sample:
-        return _Display(
-            "image", self._loader.preview(sample), mask=sample.mask, spacing=sample.spacing, measured=sample.measured
-        )
+        flat = sample.kind == "image"
+        shape = (sample.mask, sample.spacing) if flat else (None, None)
+        return _Display("image", self._loader.preview(sample), ("R", "G", "B"), "srgb8", *shape, sample.measured)

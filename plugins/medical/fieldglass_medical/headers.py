@@ -22,6 +22,7 @@ _TAGS = [
     "BitsAllocated", "PhotometricInterpretation", "SOPInstanceUID", "PatientID", "IssuerOfPatientID", "InstitutionName",
     "StudyInstanceUID", "SeriesInstanceUID", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient",
     "RescaleIntercept", "ModalityLUTSequence", "AcquisitionNumber", "TemporalPositionIdentifier", "EchoTime",
+    "ImagerPixelSpacing",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 
@@ -41,6 +42,7 @@ class Header:
     groups: Mapping[str, str]
     warning: tuple[str, str] | None = None
     dataset: Any = field(default=None, repr=False)
+    place: str = field(default="", repr=False)  # of the file: private, for the map beside the key alone
 
 
 def read_header(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
@@ -20,9 +21,11 @@ from fieldglass_medical.decode import check_size, frames
 from fieldglass_medical.frames import count, frame_header
 from fieldglass_medical.headers import Header, read_header
 from fieldglass_medical.identity import Identity, default_key
+from fieldglass_medical.items import Gathered, frames_of, instance_of, members_of
 from fieldglass_medical.opening import open_dicom
 from fieldglass_medical.refusal import Refusal
 from fieldglass_medical.samples import clip_of, picture_of, shown
+from fieldglass_medical.volume import Volume, read_volume
 from fieldglass_medical.windows import parse_window
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ class Dicom:
     :param key: the file of the secret key; made where it is missing.
     :param max_pixels: a larger frame is refused from its header.
     :param max_frames: of a clip, taken evenly over the file.
+    :param max_bytes: a larger volume is refused.
+    :param spacing: what volumes are resampled to, in mm: one number, or "slices,rows,columns"; as they are if empty.
+    :param allow_irregular: resample a series with uneven gaps or missing slices, which is else refused.
     :param skip_burned_in: refuse pictures that say, or by their kind are likely, to have text burned in.
 
     Ids, groups and journal subjects are keyed hashes; no tag that tells who a patient is enters the index.
@@ -58,10 +64,15 @@ class Dicom:
         key: str = "",
         max_pixels: int = 50_000_000,
         max_frames: int = 32,
+        max_bytes: int = 2 << 30,
+        spacing: str = "",
+        allow_irregular: bool = False,
         skip_burned_in: bool = False,
     ) -> None:
-        if max_pixels < 1 or max_frames < 1:
-            raise UsageError(f"max_pixels={max_pixels} and max_frames={max_frames} must be at least 1.")
+        if min(max_pixels, max_frames, max_bytes) < 1:
+            raise UsageError("max_pixels, max_frames and max_bytes must be at least 1.")
+        self.max_bytes, self.allow_irregular = max_bytes, allow_irregular
+        self.spacing = _spacing(spacing)
         _quiet()
         self.identity = Identity(Path(key) if key else default_key())
         self.level = level
@@ -73,6 +84,9 @@ class Dicom:
         """The items by their headers, in the order of the paths; series and studies after all files are seen."""
         if not root.exists():
             raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
+        base = _base(root)
+        grouped = self.level in ("series", "study")
+        gathered = Gathered(self.identity, base, allow_irregular=self.allow_irregular) if grouped else None
         seen: set[str] = set()
         try:
             for found in self.headers(root):
@@ -86,7 +100,15 @@ class Dicom:
                 if found.warning and (about := found.groups.get("series", "") + found.warning[0]) not in seen:
                     yield Problem(found.subject, *found.warning, severity="warning")
                     seen.add(about)  # once a series
-                yield from self._items(found)
+                if gathered is not None:
+                    left_out = gathered.add(found)
+                    yield from [left_out] if left_out else []
+                elif self.level == "frame":
+                    yield from frames_of(found)
+                else:
+                    yield instance_of(found, self.identity, base)
+            if gathered is not None:
+                yield from gathered.series() if self.level == "series" else gathered.studies()
         finally:
             self.identity.flush()
 
@@ -98,23 +120,12 @@ class Dicom:
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """Hounsfield units for CT, 0..1 after the window for other grey pictures, sRGB for colour."""
-        base = _base(root)
         for file, run in groupby(items, key=lambda item: str(item.locator.get("file", item.id))):
-            yield from self._read_file(file, list(run), base)
+            yield from self._read_file(file, list(run), root)
 
     def preview(self, sample: Sample) -> NDArray[np.uint8]:
         """(H, W, 3) uint8; Hounsfield units through the window of the options, a volume by its middle slice."""
         return shown(sample, self.center, self.width)
-
-    def _items(self, header: Header) -> Iterator[Item]:
-        locator = {"file": header.subject, "stamp": header.stamp}
-        if self.level == "instance" or header.frames == 1:
-            yield Item(header.subject, (), locator, header.columns, header.groups)
-            return
-        for index in range(header.frames):
-            columns = {**header.columns, "frame": index + 1}
-            named = {**locator, "frame": index}
-            yield Item(f"{header.subject}#frame={index + 1}", (), named, columns, header.groups)
 
     def _file(self, name: str, base: Path) -> Iterator[Header | Problem]:
         """The headers of a file: one, those of an archive's members, or none where it is no DICOM."""
@@ -148,16 +159,35 @@ class Dicom:
             return
         if found is not None:
             self.identity.remember(base, subject, place)
-            yield found
+            yield replace(found, place=place)
 
-    def _read_file(self, subject: str, items: list[Item], base: Path) -> Iterator[Sample | Problem]:
+    def volume(self, item: Item, root: Path) -> Volume:
+        """The volume of an item that is one, with its affine. Refusal for one that is none."""
+        base = _base(root)
+        place = self.identity.path(base, str(item.locator.get("file", item.id)))
+        if place is None or "axes" not in item.locator:
+            raise Refusal("series-none", "It is no volume, or the key is another one.")
+        return read_volume(
+            base,
+            members_of(place),
+            item.locator,
+            spacing=self.spacing,
+            max_pixels=self.max_pixels,
+            max_bytes=self.max_bytes,
+        )
+
+    def _read_file(self, subject: str, items: list[Item], root: Path) -> Iterator[Sample | Problem]:
         """Items of one file, opened once; a frame that fails costs no other."""
-        left = list(items)
+        left, base = list(items), _base(root)
         while left:
             try:
                 place = self.identity.path(base, subject)
                 if place is None:
                     raise FileNotFoundError
+                if "axes" in left[0].locator:
+                    yield self.volume(left[0], root).sample()
+                    left.pop(0)
+                    continue
                 with open_place(base, place) as file:
                     opened = open_dicom(file)
                     check_size(opened, max_pixels=self.max_pixels)
@@ -184,6 +214,19 @@ def _problem(subject: str, error: Exception, code: str, said: str) -> Problem:
     if isinstance(error, FileNotFoundError):
         return Problem(subject, "file-missing", "The file is not there, or the key is another one.")
     return Problem(subject, code, f"{said} ({type(error).__name__}).")
+
+
+def _spacing(text: str) -> tuple[float, float, float] | None:
+    if not text.strip():
+        return None
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    found = found * 3 if len(found) == 1 else found
+    if len(found) != 3 or not all(np.isfinite(each) and 0.05 <= each <= 100 for each in found):
+        raise UsageError(f"{text!r} is no spacing.", hint='Give millimetres: "1" or "3,1,1" (slices, rows, columns).')
+    return found[0], found[1], found[2]
 
 
 def _base(root: Path) -> Path:
