@@ -27,7 +27,8 @@ class _Display(Sample):
 class Shown:
     """A loader for one encoder: pictures in units that it does not take ("HU", "reflectance") become their preview.
 
-    So do volumes and clips for an encoder of pictures alone. An encoder that takes the units of a sample gets the sample itself.
+    So do volumes and clips for an encoder of pictures alone. An encoder that takes the units of a sample gets
+    the sample itself.
     """
 
     def __init__(self, loader: Loader, encoder: Encoder) -> None:
