@@ -24,7 +24,7 @@ from fieldglass_remote_sensing.towers import build, is_transformer, part
 if TYPE_CHECKING:
     from fieldglass.types import F32, Sample
 
-__all__ = ["Backbone"]
+__all__ = ["Backbone", "network_of"]
 
 _PIECE = 8
 _FILES = ("model.safetensors", "pytorch_model.bin")
@@ -62,7 +62,7 @@ class Backbone:
                 hint="`fieldglass models list --family rs/backbone`, then --encoder NAME; or --weights FILE.",
             )
         path = weight_file(weights, self.name, _FILES)
-        state = _network(weight_files.read(path), path)
+        state = network_of(weight_files.read(path), path)
         self._transformer = is_transformer(state)
         first = state["patch_embed.proj.weight" if self._transformer else "conv1.weight"]
         if first.ndim != 4 or first.shape[1] not in _SENSORS:
@@ -138,7 +138,7 @@ class Backbone:
         return np.asarray(np.stack(found), dtype=np.float32)
 
 
-def _network(state: Mapping[str, Any], path: Any) -> dict[str, Any]:
+def network_of(state: Mapping[str, Any], path: Any) -> dict[str, Any]:
     """The tensors of the network alone. WeightsError where there is none, or something unknown beside it."""
     found = dict(state)
     for wrapper in _WRAPPERS:

@@ -101,18 +101,21 @@ class TextTower:
         self._model.to(device)
         self._device = device
 
+    @property
+    def model(self) -> Any:
+        """The BertModel, without pooler."""
+        return self._model
+
     def __call__(self, texts: Sequence[str]) -> F32:
         """(n,) str -> (n, width) float32, not normalised."""
         torch = require("torch")
-        found = []
-        for start in range(0, len(texts), _BATCH):
-            batch = self._tokenizer(
-                list(texts[start : start + _BATCH]),
-                return_tensors="pt",
-                padding="max_length",
-                truncation=True,
-                max_length=_TOKENS,
-            ).to(self._device)
-            found.append(self._model(**batch).last_hidden_state[:, 0].float())
-        result: F32 = torch.cat(found).cpu().numpy()
+        pieces = (texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH))
+        result: F32 = torch.cat([self.states(piece) for piece in pieces]).cpu().numpy()
         return result
+
+    def states(self, texts: Sequence[str]) -> Any:
+        """(n,) str -> (n, width) float32 tensor on the model's device, with its gradients; n is one batch."""
+        batch = self._tokenizer(
+            list(texts), return_tensors="pt", padding="max_length", truncation=True, max_length=_TOKENS
+        ).to(self._device)
+        return self._model(**batch).last_hidden_state[:, 0].float()

@@ -69,3 +69,14 @@ def fieldglass_commands():
 @hookimpl
 def fieldglass_loaders():
     return [Offer("rs/scenes", "fieldglass_remote_sensing.loader:Scenes", "tiles of satellite and aerial scenes")]
+
+
+@hookimpl
+def fieldglass_recipes():
+    return [
+        Offer(
+            "rs/closp",
+            "fieldglass_remote_sensing.closp_recipe:ClospRecipe",
+            "CLOSP, GeoCLOSP: radar and optical towers that meet in captions",
+        )
+    ]
