@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from skimage import data
 
 from fieldglass.encoders import as_query, as_text, encode
 from fieldglass.errors import UsageError
@@ -37,6 +36,11 @@ SPECTRA = {
 }
 SIX = ("B02", "B03", "B04", "B08", "B11", "B12")
 ROLE_ORDER = ("B", "G", "R", "N", "S1", "S2")
+
+
+def photo(name):
+    """A photograph that scikit-image carries; the test is skipped without it."""
+    return getattr(pytest.importorskip("skimage.data"), name)()
 
 
 def scene(cover: str, size: int = 32, seed: int = 0) -> Sample:
@@ -103,7 +107,7 @@ def test_distributions_are_unit_and_compare_as_bhattacharyya():
     a, b, c = (distributions(each) for each in (first, again, other))
     assert np.linalg.norm(a) == pytest.approx(1, abs=1e-6) and a.shape == (len(MEASURES) * (BINS + 1),)
     assert a @ b > 0.99 and a @ c < 0.6  # radar is not measured in either: it agrees
-    photograph = distributions(Sample("image", data.chelsea()))
+    photograph = distributions(Sample("image", photo("chelsea")))
     assert photograph.reshape(-1, BINS + 1)[:, BINS] == pytest.approx(np.sqrt(1 / len(MEASURES)))
 
 
@@ -133,7 +137,7 @@ def test_the_composite_is_the_stated_one():
     ramp = np.linspace(0, 1000, 101, dtype=np.float32)[None, :, None].repeat(3, axis=2)
     stretched = Rendering()(Sample("image", ramp, ("R", "G", "B"), "unit"), "x").content[0, :, 0]
     assert stretched[:3].tolist() == [0, 0, 0] and stretched[-3:].tolist() == [255, 255, 255] and stretched[50] == 128
-    photograph = Sample("image", data.chelsea())
+    photograph = Sample("image", photo("chelsea"))
     assert Rendering()(photograph, "x") is photograph
 
 
@@ -144,7 +148,7 @@ def test_noise_is_not_stretched_to_full_contrast():
 
 
 def test_photographs_are_found_as_by_mini(mini):
-    photographs = {"a cat": data.chelsea(), "a cup of coffee": data.coffee(), "a space rocket": data.rocket()}
+    photographs = {"a cat": photo("chelsea"), "a cup of coffee": photo("coffee"), "a space rocket": photo("rocket")}
     gallery = encode(mini, [mini.prepare(Sample("image", each)) for each in photographs.values()])
     assert (mini.texts(list(photographs)) @ gallery[:, 0].T).argmax(axis=1).tolist() == [0, 1, 2]
     picture, description = as_query(mini, gallery), as_text(mini, gallery)
