@@ -23,6 +23,7 @@ class Choices:
     s1_units: str = "auto"
     rotated: str = "warp"
     crs: str = ""
+    subdataset: str = ""
     max_pixels: int = 10_000_000_000
 
     def keeping_rotation(self) -> Choices:

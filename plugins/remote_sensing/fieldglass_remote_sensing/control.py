@@ -10,7 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Lattice", "mapping_of"]
+__all__ = ["Lattice", "control_points", "mapping_of"]
+
+_GRID = 9  # points a side that stand for rational polynomials
 
 Mapped = Callable[["NDArray[Any]", "NDArray[Any]"], tuple[Any, Any]]
 
@@ -32,6 +34,28 @@ class Lattice:
         top = v[r, c] * (1 - dc) + v[r, c + 1] * dc
         low = v[r + 1, c] * (1 - dc) + v[r + 1, c + 1] * dc
         return np.asarray(top * (1 - dr) + low * dr)
+
+
+def control_points(raster: Any) -> tuple[Sequence[Any], Any]:
+    """Ground control points and their CRS; of rational polynomials alone, points at their mean height."""
+    points, crs = raster.gcps
+    if points or raster.rpcs is None:
+        return points, crs
+    from rasterio.control import GroundControlPoint
+    from rasterio.crs import CRS
+    from rasterio.transform import RPCTransformer
+
+    rows, columns = (
+        each.ravel().tolist()
+        for each in np.meshgrid(
+            np.linspace(0, raster.height, _GRID), np.linspace(0, raster.width, _GRID), indexing="ij"
+        )
+    )
+    heights = [float(raster.rpcs.height_off)] * len(rows)
+    with RPCTransformer(raster.rpcs) as transformer:
+        lons, lats = transformer.xy(rows, columns, zs=heights, offset="ul")
+    found = [GroundControlPoint(*each, 0.0) for each in zip(rows, columns, lons, lats, strict=True)]
+    return found, CRS.from_epsg(4326)
 
 
 def mapping_of(gcps: Sequence[tuple[float, float, float, float]]) -> Mapped:

@@ -9,17 +9,20 @@ from pathlib import Path, PurePosixPath
 from fieldglass.loaders.files import Files
 from fieldglass.types import Item, Problem
 from fieldglass_remote_sensing.bandfiles import band_groups
+from fieldglass_remote_sensing.patches import has_patches, linked
 from fieldglass_remote_sensing.rasters import DRIVERS
 from fieldglass_remote_sensing.stac import local_assets, stac_item
+from fieldglass_remote_sensing.world_files import world_file_of
 
 __all__ = ["Found", "driver_of", "find"]
 
+_H5 = (".h5", ".hdf5")
 _MORE = (".xml", ".safe", ".zip", ".json")  # manifests, annotations, archives, STAC items
 
 
 @dataclass(frozen=True)
 class Found:
-    """Something that may be a scene: its kind ("raster", "safe", "bands", "stac"), its id, and its files."""
+    """Something that may be a scene: its kind ("raster", "safe", "bands", "stac", "patches"), its id, and its files."""
 
     kind: str
     id: str
@@ -66,9 +69,16 @@ def _scenes(names: list[str], root: Path, base: Path) -> Iterator[Found]:
     claimed = {name for files in groups.values() for name in files}
     for id, files in groups.items():
         yield Found("bands", id, tuple(files))
+    archives = [name for name in loose if name.lower().endswith(_H5) and has_patches(base, name)]
+    shards = {shard for name in archives for shard in linked(base, name)}
+    for name in archives:
+        if name not in shards:
+            yield Found("patches", name, (name,))
+    claimed |= shards | set(archives)
     for name in loose:
         if name not in claimed:
-            yield Found("raster", name, (name,))
+            world = world_file_of(base, name)
+            yield Found("raster", name, (name,) if world is None else (name, world))
 
 
 def _assets(base: Path, name: str) -> set[str] | None:

@@ -16,6 +16,7 @@ from fieldglass_remote_sensing.choices import Choices
 from fieldglass_remote_sensing.finding import Found, find
 from fieldglass_remote_sensing.members import gdal_name
 from fieldglass_remote_sensing.notes import notes_on, reprocessed
+from fieldglass_remote_sensing.patches import patches, read_patch
 from fieldglass_remote_sensing.places import crs_name
 from fieldglass_remote_sensing.products import describe
 from fieldglass_remote_sensing.rasters import UNREADABLE, RasterRefusedError, reason, settings
@@ -50,7 +51,8 @@ class Scenes:
     :param s2_offset: of Sentinel-2 numbers: "auto", "0" or "-1000".
     :param s1_units: of Sentinel-1 numbers: "auto", "db", "linear_power" or "amplitude_dn".
     :param rotated: scenes that are not north-up: "warp" (resample), "keep" or "refuse".
-    :param crs: of scenes that have a geotransform and no CRS, "EPSG:25832".
+    :param crs: of scenes that have a geotransform or a world file and no CRS, "EPSG:25832".
+    :param subdataset: of netCDF and HDF5 files that hold several rasters, "reflectance" or "group/reflectance".
     :param max_pixels: a larger scene is refused from its header.
     """
 
@@ -72,6 +74,7 @@ class Scenes:
         s1_units: str = "auto",
         rotated: str = "warp",
         crs: str = "",
+        subdataset: str = "",
         max_pixels: int = 10_000_000_000,
     ) -> None:
         if size < 1 or not 0 <= overlap < size:
@@ -80,7 +83,7 @@ class Scenes:
             raise UsageError(f"gsd={gsd}, min_valid={min_valid} and max_cloud={max_cloud}: shares are 0 to 1.")
         self._size, self._overlap, self._gsd, self._whole = size, overlap, gsd, whole
         self._limits = {"min_valid": min_valid, "max_cloud": max_cloud, "mask_clouds": mask_clouds}
-        self._choices = Choices(sensor, tuple(bands), str(s2_offset), s1_units, rotated, crs, max_pixels)
+        self._choices = Choices(sensor, tuple(bands), str(s2_offset), s1_units, rotated, crs, subdataset, max_pixels)
         self._readers: dict[tuple[Any, ...], SceneReader] = {}
         self._lock = Lock()
 
@@ -92,6 +95,9 @@ class Scenes:
         for found in all_found:
             if isinstance(found, Problem):
                 yield found
+                continue
+            if found.kind == "patches":
+                yield from patches(found, base)
                 continue
             scene = self._described(found, base)
             if isinstance(scene, Problem):
@@ -127,6 +133,8 @@ class Scenes:
     def scenes(self, root: Path) -> Iterator[Scene | Problem]:
         """Every scene below `root`, from its headers."""
         for found in find(root):
+            if isinstance(found, Found) and found.kind == "patches":
+                continue
             yield found if isinstance(found, Problem) else self._described(found, base_of(self, root))
 
     def _described(self, found: Found, base: Path) -> Scene | Problem:
@@ -184,6 +192,8 @@ class Scenes:
 
     def _read(self, item: Item, base: Path) -> Sample | Problem:
         try:
+            if item.locator["kind"] == "patch":
+                return read_patch(item, base)
             reader = self._reader(item, base)
             return reader.read(item, Tile.of({"tile": (0, 0, 0), **item.locator}))
         except Exception as error:

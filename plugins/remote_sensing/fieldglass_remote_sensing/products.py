@@ -14,6 +14,8 @@ from fieldglass_remote_sensing.sentinel1 import describe_sentinel1
 from fieldglass_remote_sensing.sentinel2 import describe_sentinel2
 from fieldglass_remote_sensing.single import describe_raster
 from fieldglass_remote_sensing.stac import describe_stac
+from fieldglass_remote_sensing.subdatasets import chosen_subdataset
+from fieldglass_remote_sensing.world_files import world_transform
 
 __all__ = ["describe"]
 
@@ -28,8 +30,16 @@ def describe(found: Found, base: Path, choices: Choices) -> Scene:
         return describe_stac(found.id, found.paths[0], base, choices)
     file = found.paths[0]
     driver = driver_of(file)
-    with open_raster(gdal_name(base, file), driver) as raster:
-        return describe_raster(raster, found.id, found.paths, file, driver, choices)
+    name = gdal_name(base, file)
+    if driver not in ("HDF5", "netCDF"):
+        world = world_transform(base, found.paths[1]) if len(found.paths) > 1 else None
+        with open_raster(name, driver) as raster:
+            return describe_raster(raster, found.id, found.paths, file, driver, choices, world=world)
+    with open_raster(name, driver) as raster:
+        subdataset = chosen_subdataset(raster, choices.subdataset)
+    options = {"subdataset": subdataset} if subdataset else {}
+    with open_raster(name, driver, **options) as raster:
+        return describe_raster(raster, found.id, found.paths, file, driver, choices, options=options)
 
 
 def _product(found: Found, base: Path, choices: Choices) -> Scene:

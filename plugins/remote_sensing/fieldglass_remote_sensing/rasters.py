@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
+from rasterio._err import CPLE_BaseError  # what GDAL says where rasterio does not wrap it
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from fieldglass_remote_sensing.hdf5 import keep_inside
+from fieldglass_remote_sensing.subdatasets import gdal_subdataset
 
 __all__ = ["DRIVERS", "UNREADABLE", "RasterRefusedError", "open_raster", "reason", "settings"]
 
@@ -22,7 +26,7 @@ DRIVERS = {
     ".tif": "GTiff", ".tiff": "GTiff", ".gtiff": "GTiff", ".jp2": "JP2OpenJPEG", ".j2k": "JP2OpenJPEG",
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".nc": "netCDF", ".h5": "HDF5", ".hdf5": "HDF5", ".he5": "HDF5",
 }  # fmt: skip
-UNREADABLE = (RasterioError, OSError, ValueError, MemoryError)
+UNREADABLE = (RasterioError, CPLE_BaseError, OSError, ValueError, MemoryError)
 
 _SETTINGS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no sidecar is looked for
@@ -51,12 +55,16 @@ def settings() -> Iterator[None]:
         yield
 
 
-def open_raster(path: str | Path, driver: str, **options: Any) -> Any:
+def open_raster(path: str | Path, driver: str, *, subdataset: str = "", **options: Any) -> Any:
     """A rasterio dataset of that driver alone; call it within `settings()`.
 
     `path` is a real path below the root (`fieldglass.loaders.inside`), or one in an archive made from such.
-    RasterRefusedError where the raster names another file; else one of `UNREADABLE`.
+    RasterRefusedError or SceneError where the raster names another file; else one of `UNREADABLE`.
     """
+    if driver in ("HDF5", "netCDF"):
+        keep_inside(str(path))
+        if subdataset:
+            path, driver = gdal_subdataset(str(path), driver, subdataset)
     raster = rasterio.open(path, driver=driver, sharing=False, **options)
     if raster.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"):
         raster.close()

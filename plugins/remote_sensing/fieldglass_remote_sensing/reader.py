@@ -12,6 +12,7 @@ from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
 
 from fieldglass.types import Problem, Sample
+from fieldglass_remote_sensing.control import control_points
 from fieldglass_remote_sensing.levels import Block, Level, overview_for
 from fieldglass_remote_sensing.measures import CLOUDS, mean_indices, shows_ground
 from fieldglass_remote_sensing.rasters import open_raster, settings
@@ -118,7 +119,12 @@ class SceneReader:
             names += layer.bands
         values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
         if self.scene.palette is not None:
-            return _coloured(values[..., 0], self.scene.palette), mask
+            entries = values[..., 0]
+            clear = [entry for entry, colour in self.scene.palette.items() if len(colour) > 3 and colour[3] == 0]
+            if clear:
+                seen = ~np.isin(entries, clear)
+                mask = seen if mask is None else mask & seen
+            return _coloured(entries, self.scene.palette), mask
         if tuple(names) != self.scene.bands:
             values = values[..., [names.index(band) for band in self.scene.bands]]
         return values, mask
@@ -173,7 +179,7 @@ class SceneReader:
         """The raster resampled to the north-up grid of the scene; what lies outside the raster is masked."""
         scene = self.scene
         more: dict[str, Any] = {} if raster.nodata is not None else {"add_alpha": True}
-        points, _ = raster.gcps
+        points, _ = control_points(raster)
         if points:  # WarpedVRT takes the pixels for coordinates otherwise
             more["src_transform"] = from_gcps(points)
         return WarpedVRT(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import rasterio.warp
 from rasterio.enums import ColorInterp
 
 from fieldglass_remote_sensing.choices import Choices
+from fieldglass_remote_sensing.control import control_points
 from fieldglass_remote_sensing.levels import block_of
 from fieldglass_remote_sensing.naming import named_bands, radiometry_of
 from fieldglass_remote_sensing.places import metres_per_unit
@@ -23,14 +24,24 @@ __all__ = ["describe_raster", "grid_of"]
 _FINE = 1.0  # metres
 
 
-def describe_raster(raster: Any, id: str, paths: tuple[str, ...], file: str, driver: str, choices: Choices) -> Scene:
-    """The scene in an open raster. SceneError where it is none."""
+def describe_raster(
+    raster: Any,
+    id: str,
+    paths: tuple[str, ...],
+    file: str,
+    driver: str,
+    choices: Choices,
+    *,
+    world: Any = None,
+    options: Mapping[str, Any] | None = None,
+) -> Scene:
+    """The scene in an open raster, with the transform of its world file, if any. SceneError where it is none."""
     if any(kind.startswith("complex") for kind in raster.dtypes):
         raise SceneError("scene-complex", "Complex numbers have no picture; give the detected product.")
     kept = [n for n in raster.indexes if raster.colorinterp[n - 1] != ColorInterp.alpha]
     if not kept:
         raise SceneError("scene-bands", "It has no band but alpha.")
-    grid = grid_of(raster, choices)
+    grid = grid_of(raster, choices if world is None else choices.keeping_rotation(), world)
     tags = raster.tags()
     palette = raster.colormap(kept[0]) if raster.colorinterp[kept[0] - 1] == ColorInterp.palette else None
     dtype = raster.dtypes[kept[0] - 1]
@@ -43,6 +54,7 @@ def describe_raster(raster: Any, id: str, paths: tuple[str, ...], file: str, dri
         (grid["height"], grid["width"]),
         tuple(raster.scales[n - 1] for n in kept),
         tuple(raster.offsets[n - 1] for n in kept),
+        options=options or {},
     )
     radiometry, layer, bands = radiometry_of(layer, bands, dtype, found, id, tags, choices, palette=palette is not None)
     found = _from_above(found, bands, dtype, grid)
@@ -77,7 +89,7 @@ def _from_above(found: Guess, bands: Sequence[str], dtype: str, grid: dict[str, 
     return found
 
 
-def grid_of(raster: Any, choices: Choices) -> dict[str, Any]:
+def grid_of(raster: Any, choices: Choices, world: Any = None) -> dict[str, Any]:
     """Height, width, transform, crs, gcps and warp of a scene. SceneError for one that is too large or turned."""
     height, width = raster.height, raster.width
     if height * width > choices.max_pixels:
@@ -86,11 +98,11 @@ def grid_of(raster: Any, choices: Choices) -> dict[str, Any]:
             f"{width} x {height} pixels are more than the limit of {choices.max_pixels:g} (--set max_pixels=N).",
         )
     crs = raster.crs.to_wkt() if raster.crs else choices.crs or None
-    transform = raster.transform
+    transform = world or raster.transform
     points: tuple[tuple[float, float, float, float], ...] = ()
     if transform.is_identity or not all(math.isfinite(each) for each in transform):
         transform = None
-        gcps, of_gcps = raster.gcps
+        gcps, of_gcps = control_points(raster)
         if len(gcps) >= 3 and of_gcps:
             points, crs = tuple((each.row, each.col, each.x, each.y) for each in gcps), of_gcps.to_wkt()
         else:
@@ -111,7 +123,7 @@ def grid_of(raster: Any, choices: Choices) -> dict[str, Any]:
 def _warped(plain: dict[str, Any], raster: Any) -> dict[str, Any]:
     """The north-up grid that GDAL proposes, in the same CRS."""
     crs = plain["crs"]
-    known: dict[str, Any] = {"gcps": raster.gcps[0]} if plain["gcps"] else {}
+    known: dict[str, Any] = {"gcps": control_points(raster)[0]} if plain["gcps"] else {}
     if not known:
         corners = [plain["transform"] @ each for each in _corners(plain["width"], plain["height"])]
         xs, ys = zip(*corners, strict=True)
