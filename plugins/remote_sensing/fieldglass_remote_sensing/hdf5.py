@@ -16,7 +16,7 @@ from fieldglass_remote_sensing.scenes import SceneError
 __all__ = ["h5_library", "keep_inside", "sound_dataset"]
 
 _MOST = 100_000  # objects that are looked through
-_CLASSIC = b"CDF"  # netCDF before version 4 is no HDF5 and has no links
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def h5_library() -> Any:
@@ -38,11 +38,21 @@ def keep_inside(path: str) -> None:
     """SceneError where an HDF5 or netCDF file names another file, or cannot be looked through."""
     if path.startswith("/vsi"):
         raise SceneError("scene-hdf5", "HDF5 and netCDF are not read from an archive: unpack it.")
+    if _is_hdf5(path):
+        stat = Path(path).stat()
+        _looked_through(path, stat.st_mtime_ns, stat.st_size)
+
+
+def _is_hdf5(path: str) -> bool:
+    """By its signature, which may stand at 0, 512, 1024, 2048 and so on; classic netCDF is none and has no links."""
+    place, end = 0, Path(path).stat().st_size
     with Path(path).open("rb") as file:
-        if file.read(len(_CLASSIC)) == _CLASSIC:
-            return
-    stat = Path(path).stat()
-    _looked_through(path, stat.st_mtime_ns, stat.st_size)
+        while place < end:
+            file.seek(place)
+            if file.read(len(_SIGNATURE)) == _SIGNATURE:
+                return True
+            place = max(512, 2 * place)
+    return False
 
 
 @lru_cache(maxsize=1024)

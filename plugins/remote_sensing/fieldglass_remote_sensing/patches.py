@@ -100,6 +100,8 @@ def read_patch(item: Item, base: Path) -> Sample | Problem:
     file, key = str(item.locator["file"]), str(item.locator["key"])
     if file not in item.paths:
         raise OutsideError("the patch lies in a file that is none of the item")
+    for path in item.paths:
+        inside(base, path).stat()
     with h5py.File(inside(base, file), "r") as opened:
         image = _image(h5py, opened, key)
         values = np.ascontiguousarray(np.moveaxis(image[()], 0, -1))
@@ -142,9 +144,7 @@ def _image(h5py: Any, file: Any, path: str) -> Any:
         raise SceneError("scene-patch", "Its `image` is no array of bands, rows and columns.")
     sound_dataset(image, "image")
     if image.shape[0] not in _KINDS:
-        raise SceneError(
-            "scene-bands", f"Its {image.shape[0]} bands are not 2 of Sentinel-1, nor 12 or 13 of Sentinel-2."
-        )
+        raise SceneError("scene-bands", f"Its {image.shape[0]} bands are not the 2, 12 or 13 of Sentinel.")
     if not 0 < math.prod(image.shape) <= _MOST:
         raise SceneError("scene-too-large", f"{image.shape} numbers are none, or more than a patch has.")
     return image

@@ -1,4 +1,4 @@
-"""World files of PNG and JPEG chips: six numbers beside the picture that say where its pixels lie, in a CRS not said."""
+"""World files of PNG and JPEG chips: six numbers beside the picture that place its pixels, in a CRS not said."""
 
 from __future__ import annotations
 
