@@ -194,7 +194,8 @@ class Searchable:
         :param description: what the pictures show, in words: for `cirevl` and `weimocir`.
         :param where: SQL over the metadata columns, a `Filter` (`fieldglass.spatial`), or a list that must all hold.
         :param only: ids to search among; `exclude` are ids never to return.
-        :param exclude_group: a group column: items that share its value with a query picture are no hits.
+        :param exclude_group: a group column: items that share its value with a query picture are no hits; "" for
+            none where the collection has one.
         :param exclude_self: the query pictures themselves are no hits.
         :param item: which item of a query file that holds several.
         :param composer: how the parts are joined; by default `image`, `text` or `weicom`.

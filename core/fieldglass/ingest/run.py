@@ -91,6 +91,9 @@ def ingest(
     started = time.monotonic()
     with store.writer("index") as writer, ExitStack() as stack:
         source = writer.add_source(name or _named(root, store), root, loader, options)
+        group = getattr(made, "exclude_group", "")
+        if group:
+            writer.keep_property("exclude_group", group)
         writer.add_field(field_of(field, encoder, encoder_name or encoder.name, encoder_options or {}))
         base = base_of(made, root)
         setting = setting_of(loader, options)

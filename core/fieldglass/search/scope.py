@@ -44,7 +44,7 @@ class Scopes:
 
         `also` is a condition of its composer (`Probes.where`) besides its own.
         """
-        group = query.exclude_group or self._default_group
+        group = self._default_group if query.exclude_group is None else query.exclude_group or None
         barred = self._barred(query, group)
         if query.where is None and query.only is None and also is None:
             if len(barred) == 0:

@@ -83,6 +83,12 @@ class Writer:
             touch_state(self._connection)
         return source
 
+    def keep_property(self, name: str, value: str) -> None:
+        """A property of the collection, unless it has one of that name."""
+        with self._transaction():
+            self._connection.execute("INSERT OR IGNORE INTO property VALUES (?, ?)", (name, value))
+            touch_state(self._connection)
+
     def relocate(self, name: str, root: Path) -> None:
         """The root of a source has moved. Nothing is read again. An empty source that is in its way goes."""
         with self._transaction():

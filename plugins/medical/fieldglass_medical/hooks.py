@@ -32,3 +32,8 @@ def fieldglass_encoders():
             frozenset({"images"}),
         ),
     ]
+
+
+@hookimpl
+def fieldglass_commands():
+    return [Offer("med", "fieldglass_medical.commands:med", "Studies of patients: DICOM, private, for research.")]

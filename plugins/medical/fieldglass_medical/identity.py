@@ -69,6 +69,12 @@ class Identity:
             ).fetchone()
         return row[0] if row else None
 
+    def paths(self, root: Path) -> dict[str, str]:
+        """Every id of a root that `remember` kept, with its path."""
+        self.flush()
+        with closing(self._connect()) as database:
+            return dict(database.execute("SELECT id, path FROM paths WHERE root = ?", (str(root),)))
+
     def _connect(self) -> sqlite3.Connection:
         if not self._map.exists():
             self._map.touch(mode=0o600)

@@ -1,0 +1,188 @@
+"""The report of a search in studies: query and hits side by side, the window stated, and what it is not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fieldglass.errors import FieldglassError, UsageError
+from fieldglass.query_pictures import PictureReader
+from fieldglass.registry import registry
+from fieldglass.report.markup import image, text
+from fieldglass.types import Problem, Sample
+from fieldglass_medical.similarity_map import drawn, similarity_maps
+from fieldglass_medical.stated import stated_window
+
+if TYPE_CHECKING:
+    from fieldglass.asking import Question
+    from fieldglass.collection import Collection
+    from fieldglass.result import Hit, SearchResult
+
+__all__ = ["DISCLAIMER", "report_page"]
+
+DISCLAIMER = (
+    "This is not a diagnostic device. The pictures are chosen by likeness alone, reduced in size and shown through one "
+    "window; nothing here tells what a patient has. For research use only."
+)
+_SIDE = 640
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A picture as it is shown: pixels, what it is called, through which window, and its sample if it has one."""
+
+    pixels: Any
+    name: str
+    window: str
+    sample: Sample | None
+
+
+def report_page(
+    collection: Collection,
+    question: Question,
+    result: SearchResult,
+    *,
+    maps: int = 0,
+    file: str = "",
+    item: str | None = None,
+) -> str:
+    """One self-contained HTML page; `maps` hits have what made them similar drawn over both pictures.
+
+    `file` is that of the query's picture, if it is one, and `item` the item of it.
+
+    Pictures are decoded again at their own size; one whose file is gone is shown by its preview, and says so.
+    """
+    style = files("fieldglass_medical").joinpath("report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    query = _query(collection, question, file, item)
+    rows = "\n".join(_row(collection, query, hit, mapped=hit.rank <= maps) for hit in result)
+    asked = "".join(f"<p>“{text(each.text)}” <span>{text(each.role)}</span></p>" for each in question.query.texts)
+    notes = "".join(f"<li>{text(note)}</li>" for note in result.notes)
+    how = f"{len(result)} hits · encoder {result.encoder} · composer {result.composer}"
+    how += " · every item compared" if result.exact else " · by an index"
+    where = f"<p>where <code>{text(question.asked.where)}</code></p>" if question.asked.where else ""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>Similar studies · Fieldglass</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>Similar studies</h1><p class="not" role="note">{text(DISCLAIMER)}</p>
+{asked}{where}<p class="how">{text(how)}</p>{f"<ul>{notes}</ul>" if notes else ""}</header>
+<main>
+{rows or '<p class="how">Nothing was found.</p>'}
+</main>
+<footer>{text(DISCLAIMER)} Ids are keyed hashes. This page asks nothing of any other host.</footer>
+</body>
+</html>
+"""
+
+
+def _row(collection: Collection, query: _Shown | None, hit: Hit, *, mapped: bool) -> str:
+    shown = _hit(collection, hit)
+    left, right, about = query, shown, ""
+    if mapped and query is not None:
+        try:
+            left, right, about = _overlaid(collection, query, shown)
+        except FieldglassError as error:
+            about = f"No similarity map: {error.message}"
+    cells = "".join(
+        f"<div><dt>{text(name)}</dt><dd>{text(f'{value:.6g}' if isinstance(value, float) else str(value))}</dd></div>"
+        for name, value in hit.details.items()
+    )
+    return (
+        f'<section><h2>{hit.rank}. <span class="score">similarity {hit.score:.3f}</span></h2><div class="pair">'
+        + (_figure(left, "Query") if left is not None else "")
+        + _figure(right, f"Hit {hit.rank}")
+        + f"<dl>{cells}</dl></div>"
+        + (f'<p class="how">{text(about)}</p>' if about else "")
+        + "</section>"
+    )
+
+
+def _figure(shown: _Shown, role: str) -> str:
+    picture = shown.pixels if isinstance(shown.pixels, bytes) or shown.pixels is None else _png(shown.pixels)
+    return (
+        f"<figure>{image(picture, f'{role}: {shown.name}')}<figcaption><b>{text(role)}</b> {text(shown.name)}"
+        f"<br>{text(shown.window)}</figcaption></figure>"
+    )
+
+
+def _overlaid(collection: Collection, query: _Shown, hit: _Shown) -> tuple[_Shown, _Shown, str]:
+    if query.sample is None or hit.sample is None:
+        raise UsageError("The file of a picture cannot be read.")
+    encoder = collection.encoder
+    found = similarity_maps(encoder, *(_suited(encoder, shown.sample, shown.pixels) for shown in (query, hit)))
+    said = {
+        "patches": "Orange: patches that have a near counterpart in the other picture.",
+        "occlusion": "Orange: squares whose covering lowers the similarity most.",
+    }[found.how]
+    pair = [
+        _Shown(drawn(shown.pixels, values), shown.name, shown.window, None)
+        for shown, values in ((query, found.query), (hit, found.hit))
+    ]
+    return pair[0], pair[1], f"{said} Each map is scaled to its own range. It explains the search, not the disease."
+
+
+def _query(collection: Collection, question: Question, file: str, wanted: str | None) -> _Shown | None:
+    """The first reference picture of a question, None where it has none; a file goes without its name."""
+    snapshot = collection.store.snapshot()
+    for given, asked in zip(question.query.images, question.asked.pictures, strict=True):
+        if given.role == "negative":
+            continue
+        if given.id is not None:
+            return _stored(collection, given.id, int(snapshot.positions([given.id])[0]))
+        if not file:
+            return _Shown(asked.preview, "", "as the loader shows it", None)
+        source = next(iter(snapshot.sources.values()))
+        loader = registry().create("loaders", source.loader, source.options)
+        image, _ = PictureReader(loader).read(file, item=wanted)
+        return None if image.sample is None else _decoded(loader, image.sample, "")
+    return None
+
+
+def _hit(collection: Collection, hit: Hit) -> _Shown:
+    return _stored(collection, hit.id, hit.position)
+
+
+def _stored(collection: Collection, id: str, position: int) -> _Shown:
+    snapshot = collection.store.snapshot()
+    ((source, item),) = snapshot.items(np.array([position], dtype=np.int64))
+    loader = registry().create("loaders", source.loader, source.options)
+    answer = next(iter(loader.read([item], source.root)))
+    if isinstance(answer, Problem):
+        return _Shown(snapshot.thumbnail(position), id, f"stored preview; {answer.message}", None)
+    return _decoded(loader, answer, id)
+
+
+def _decoded(loader: Any, sample: Sample, name: str) -> _Shown:
+    return _Shown(np.asarray(loader.preview(sample)), name, stated_window(loader, sample), sample)
+
+
+def _suited(encoder: Any, sample: Sample, pixels: Any) -> Sample:
+    """The sample in units that the encoder takes: its own, else as it is shown."""
+    if sample.kind != "image" or sample.units in {accepts.units for accepts in encoder.accepts}:
+        return sample
+    return Sample("image", pixels, mask=sample.mask)
+
+
+def _png(pixels: Any) -> bytes:
+    from PIL import Image
+
+    picture = Image.fromarray(np.asarray(pixels, dtype=np.uint8))
+    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()

@@ -1,0 +1,174 @@
+"""`fieldglass med` on a small archive: scan, index, labels, similar, vote, eval, convert; and no patient anywhere."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import fieldglass
+from fieldglass.cli import main
+from fieldglass_medical.left_out import labelled, left_out
+from fieldglass_medical.report import DISCLAIMER
+from fieldglass_medical.stated import NOTICE
+from medical.studies import LABELS, NAME, archive, picture, slice_of
+
+
+def run(*arguments, code=0):
+    done = CliRunner().invoke(main, ["med", *map(str, arguments)])
+    assert done.exit_code == code, done.output
+    assert done.stderr.startswith(NOTICE)
+    assert NAME not in done.output and "Jane" not in done.stdout
+    return done
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Six patients with two slices each, indexed with `mini` and labelled."""
+    folder = tmp_path_factory.mktemp("med")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDGLASS_MEDICAL_KEY", str(folder / "private" / "medical.key"))
+        archive(folder)
+        run("index", folder / "archive", "--to", folder / "c.collection", "--encoder", "mini")
+        run("annotate", folder / "c.collection", folder / "labels.csv", "--on", "file")
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def key(place, monkeypatch):
+    monkeypatch.setenv("FIELDGLASS_MEDICAL_KEY", str(place / "private" / "medical.key"))
+
+
+def test_scan_counts_studies_and_names_nobody(place):
+    found = json.loads(run("scan", place / "archive", "--json").stdout)
+    assert (found["items"], found["patients"], len(found["studies"])) == (12, 6, 6)
+    assert {(study["series"], study["items"], study["modality"]) for study in found["studies"]} == {(1, 2, "CT")}
+    assert "12 items, 6 studies, 6 patients" in run("scan", place / "archive").stdout
+
+
+def test_scan_lists_problems_and_says_so_by_its_exit(tmp_path):
+    (tmp_path / "Jane.dcm").write_bytes(b"no dicom")
+    found = json.loads(run("scan", tmp_path, "--json", code=3).stdout)
+    assert [each["count"] for each in found["problems"]] == [1]
+
+
+def test_a_table_of_files_labels_every_item(place):
+    with fieldglass.open(place / "c.collection") as collection:
+        snapshot = collection.store.snapshot()
+        labels = [cell["finding"] for cell in snapshot.metadata(snapshot.live_positions())]
+        assert sorted(labels) == sorted(LABELS * 4)
+        assert snapshot.properties["exclude_group"] == "patient"
+
+
+def test_a_folder_in_the_table_labels_what_is_below_it(place, tmp_path):
+    (tmp_path / "sites.csv").write_text("folder,site\nJane0,north\nJane1/,south\nnowhere,east\n")
+    done = run("annotate", place / "c.collection", tmp_path / "sites.csv", "--on", "folder", "--json")
+    assert json.loads(done.stdout) == {"matched": 4, "unmatched": 1, "bad": []}
+
+
+def test_similar_leaves_the_patient_out_unless_told(place):
+    query = place / "archive" / "Jane0" / "0.dcm"
+    found = json.loads(run("similar", place / "c.collection", query, "-k", "12", "--json").stdout)
+    assert len(found["hits"]) == 10
+    with_own = json.loads(run("similar", place / "c.collection", query, "-k", "12", "--same-patient", "--json").stdout)
+    assert len(with_own["hits"]) == 12
+    assert with_own["hits"][0]["score"] > with_own["hits"][2]["score"]
+    assert found["hits"][0]["metadata"]["finding"] == "stripes"
+
+
+def test_studies_are_scored_by_their_best_item_or_the_mean(place):
+    query = place / "archive" / "Jane1" / "1.dcm"
+    items = json.loads(run("similar", place / "c.collection", query, "-k", "12", "--json").stdout)["hits"]
+    scores: dict[str, list[float]] = {}
+    for hit in items:
+        scores.setdefault(hit["metadata"]["study"], []).append(hit["score"])
+    for how, of in (("best", max), ("mean", np.mean)):
+        done = run(
+            "similar", place / "c.collection", query, "--level", "study", "--aggregate", how, "-k", "3", "--json"
+        )
+        hits = json.loads(done.stdout)["hits"]
+        wanted = sorted(((float(of(each)), study) for study, each in scores.items()), reverse=True)[:3]
+        assert [hit["metadata"]["study"] for hit in hits] == [study for _, study in wanted]
+        assert [hit["score"] for hit in hits] == pytest.approx([score for score, _ in wanted], abs=1e-6)
+
+
+def test_vote_says_what_other_patients_have(place, tmp_path):
+    query = slice_of(tmp_path / "new.dcm", picture("disc", 99), patient="someone new")
+    found = json.loads(run("vote", place / "c.collection", query, "--labels", "finding", "-k", "4", "--json").stdout)
+    assert found["label"] == "disc"
+    assert len(found["neighbours"]) == 4
+    assert sum(found["shares"].values()) == pytest.approx(1)
+    assert found["calibration"]["patients"] == 6
+    assert 0 <= found["calibration"]["ECE of confidences"] <= 1
+    assert found["notice"] == NOTICE
+
+
+def test_the_patient_of_the_query_has_no_vote(place):
+    done = run("vote", place / "c.collection", place / "archive" / "Jane0" / "0.dcm", "--labels", "finding", "--json")
+    assert len(json.loads(done.stdout)["neighbours"]) == 5
+
+
+def test_vote_abstains(place):
+    query = place / "archive" / "Jane0" / "0.dcm"
+    options = ("--labels", "finding", "--calibrate-by", "none", "--tau", "100", "--abstain", "0.9")
+    found = json.loads(run("vote", place / "c.collection", query, *options, "--json").stdout)
+    assert (found["label"], found["reason"]) == (None, "confidence below 0.9")
+    assert "abstains" in run("vote", place / "c.collection", query, *options).stdout
+
+
+def test_neighbours_left_out_are_those_that_a_search_finds(place):
+    with fieldglass.open(place / "c.collection") as collection:
+        items = labelled(collection, "finding")
+        for near in left_out(items, 5):
+            hits = collection.search(like=items.ids[near.item], k=5, collapse="patient", exclude_group="patient")
+            assert [hit.score for hit in hits] == pytest.approx(near.similarities.tolist(), abs=1e-6)
+            assert [hit.metadata["finding"] for hit in hits] == items.labels[near.places].tolist()
+
+
+def test_a_collection_is_judged_by_its_own_labels(place):
+    found = json.loads(run("eval", place / "c.collection", "--labels", "finding", "--format", "json").stdout)
+    assert (found["items"], found["patients"], found["protocol"]) == (12, 6, "leave one patient out")
+    assert found["metrics"]["P@1"] == 100
+    assert found["metrics"]["hit@1"] == 100
+    assert "vote accuracy" in run("eval", place / "c.collection", "--labels", "finding").stdout
+
+
+def test_eval_without_labels_says_what_to_do(place):
+    assert "med annotate" in run("eval", place / "c.collection", "--labels", "nothing", code=2).stderr
+
+
+def test_convert_writes_what_is_shown_and_states_the_window(place, tmp_path):
+    source = place / "archive" / "Jane0"
+    rows = json.loads(run("convert", source, "--to", tmp_path / "out", "--window", "lung", "--json").stdout)
+    assert [row["window"] for row in rows] == ["window centre -600 HU, width 1500 HU"] * 2
+    for row in rows:
+        with Image.open(tmp_path / "out" / row["file"]) as shown:
+            assert shown.text == {"Window": row["window"], "Disclaimer": "Not for diagnosis"}
+            assert shown.size == (64, 64)
+        assert "Jane" not in row["file"] and NAME.encode() not in (tmp_path / "out" / row["file"]).read_bytes()
+
+
+def test_the_report_states_window_and_disclaimer_and_maps(place, tmp_path):
+    query = place / "archive" / "Jane2" / "0.dcm"
+    page = tmp_path / "hits.html"
+    run("similar", place / "c.collection", query, "-k", "2", "--report", page, "--maps", "1")
+    text = page.read_text(encoding="utf-8")
+    assert text.count("window centre 40 HU, width 400 HU") == 4
+    assert DISCLAIMER in text and "default-src 'none'" in text and "<script" not in text
+    assert text.count("squares whose covering lowers the similarity most") == 1
+    assert "Jane" not in text and NAME not in text
+    assert DISCLAIMER in run("similar", place / "c.collection", query, "--format", "html").stdout
+
+
+def test_maps_need_a_report(place):
+    assert "--report" in run("similar", place / "c.collection", "x", "--maps", "1", code=2).stderr
+
+
+def test_no_name_of_the_patient_is_in_the_collection(place):
+    for file in (place / "c.collection").rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert NAME.encode() not in content and b"Jane0" not in content.replace(str(place).encode(), b"")
