@@ -14,16 +14,7 @@ NOTICE = "research use only, not for diagnosis"
 def stated_window(loader: Any, sample: Sample) -> str:
     """A sentence for the reader of a picture: centre and width where Hounsfield units were shown through one."""
     if sample.units == "HU":
-        center, width = _window(loader)
-        return f"window centre {center:g} HU, width {width:g} HU" if width else "window of the loader"
+        return f"window centre {loader.center:g} HU, width {loader.width:g} HU"
     if sample.units == "srgb8":
         return "colours as stored"
     return "the window of the file, or its 0.5th to 99.5th percentile"
-
-
-def _window(loader: Any) -> tuple[float, float]:
-    if hasattr(loader, "center"):
-        return loader.center, loader.width
-    from fieldglass_medical.loader import WINDOWS
-
-    return WINDOWS.get(getattr(loader, "window", ""), (0.0, 0.0))
