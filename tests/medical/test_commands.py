@@ -158,7 +158,7 @@ def test_the_report_states_window_and_disclaimer_and_maps(place, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert text.count("window centre 40 HU, width 400 HU") == 4
     assert DISCLAIMER in text and "default-src 'none'" in text and "<script" not in text
-    assert text.count("squares whose covering lowers the similarity most") == 1
+    assert text.count("patches that have a near counterpart") == 1
     assert "Jane" not in text and NAME not in text
     assert DISCLAIMER in run("similar", place / "c.collection", query, "--format", "html").stdout
 

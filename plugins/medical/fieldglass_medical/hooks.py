@@ -37,3 +37,14 @@ def fieldglass_encoders():
 @hookimpl
 def fieldglass_commands():
     return [Offer("med", "fieldglass_medical.commands:med", "Studies of patients: DICOM, private, for research.")]
+
+
+@hookimpl
+def fieldglass_benchmarks():
+    place = "fieldglass_medical.benchmarks"
+    return [
+        Offer("med/chestxray14", f"{place}.chest_xrays:ChestXRay14", "chest X-rays that share a finding"),
+        Offer("med/medmnist", f"{place}.medmnist:MedMNIST", "MedMNIST, 12 sets of pictures and 6 of volumes, by class"),
+        Offer("med/polypscene", f"{place}.polyps:PolypScene", "polyps seen again, several views each"),
+        Offer("med/polyptwin", f"{place}.polyps:PolypTwin", "polyps seen again, among distractors"),
+    ]
