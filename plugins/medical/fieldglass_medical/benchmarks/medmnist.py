@@ -119,7 +119,7 @@ class MedMNIST(Reader):
             count = self._arrays.shape(f"{split}_images")[0]
             if labels.ndim != 2 or labels.dtype.kind not in "iu" or len(labels) != count:
                 raise LoaderError(
-                    f"{self.file}: {split}_labels holds {labels.dtype} of {labels.shape}, not {count} rows of integers.",
+                    f"{self.file}: {split}_labels holds {labels.dtype} of {labels.shape}, not {count} rows of int.",
                     hint=self.files.hint,
                 )
             self.files.count(f"{self.subset} {split}", len(labels))
