@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from fieldglass.asking import Question, ask
+from fieldglass.composers.default import default_composer
 from fieldglass.errors import CollectionError, FingerprintError
 from fieldglass.options import options_of
 from fieldglass.registry import registry
@@ -265,6 +266,10 @@ class Searchable:
             rerank_required=rerank_required,
         )
 
+    def made(self, composer: str, options: Mapping[str, Any] | None = None) -> Composer:
+        """A composer to use for several searches, with the options that suit the model and the field."""
+        return self.engine.made(composer, self._options(composer, options))
+
     @property
     def engine(self) -> Engine:
         """The search engine, made at the first search."""
@@ -312,10 +317,5 @@ def _by_kind(questions: Sequence[Question], composer: str | Composer | None) -> 
         return [(composer, list(range(len(questions))))]
     found: dict[str | None, list[int]] = {}
     for number, question in enumerate(questions):
-        query = question.query
-        pictures = bool(query.images) or query.place is not None
-        texts = any(text.role != "description" for text in query.texts)
-        default = "weicom" if pictures and texts else "image" if pictures else "text" if texts else None
-        default = "rocchio" if query.history else default
-        found.setdefault(default, []).append(number)
+        found.setdefault(default_composer(question.query), []).append(number)
     return list(found.items())

@@ -135,6 +135,11 @@ def test_eval_insists_and_records_what_it_asked(run, tmp_path):
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["rerank_options"]["llm_model"] == "small" and found["rerank_options"]["depth"] is None
     assert SECRET not in (tmp_path / "a.json").read_text()
+    with serving('{"order": [2, 1]}') as server:
+        done = run("eval", "matrix", *common[1:-4], "--composer", "sum", *common[-4:], *using(server), "--out", "both")
+        assert done.exit_code == 0 and server.asked and "language model: " in done.stderr
+    made = [json.loads(file.read_text()) for file in (tmp_path / "both").glob("*.json")]
+    assert [each["rerank_options"]["llm_model"] for each in made] == ["small", "small"]
 
 
 def test_explain_and_the_environment(run, monkeypatch):
@@ -166,8 +171,8 @@ def test_cirevl_by_the_command_line(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--llm-url", "http://localhost:1"), "--composer cirevl and --rerank llm do"),
-        (("--rerank", "superglobal", "--llm-model", "x"), "--composer cirevl and --rerank llm do"),
+        (("--llm-url", "http://localhost:1"), "--composer cirevl, --updater plugir and --rerank llm do"),
+        (("--rerank", "superglobal", "--llm-model", "x"), "--composer cirevl, --updater plugir and --rerank llm do"),
         (("--rerank", "llm"), "FIELDGLASS_LLM_URL"),
         (("--rerank", "llm", "--llm-url", "localhost:1", "--llm-model", "x"), "http or https"),
         (("--rerank", "llm", "--llm-url", "http://u:p@localhost", "--llm-model", "x"), "FIELDGLASS_LLM_KEY"),
@@ -223,3 +228,32 @@ def test_kept_answers_are_counted_and_forgotten(run):
     assert "1 answers" in run("llm", "kept").stdout
     assert run("llm", "forget").stdout == "forgot 1 answers\n"
     assert json.loads(run("llm", "kept", "--format", "json").stdout)["answers"] == 0
+
+
+def test_a_composer_inside_another_is_asked_too(run, tmp_path):
+    (tmp_path / "captions.jsonl").write_text('{"id": "red.png", "caption": "a red square"}\n')
+    assert run("caption", "import", "c.collection", "captions.jsonl").exit_code == 0
+    search = ("search", "c.collection", "--like", "red.png", "--text", "in green")
+    for composer in (("pdv",), ("blend", "--set", "first=cirevl", "--set", "second=text")):
+        with serving("Edited Description: green") as server:
+            done = run(*search, "--composer", *composer, *using(server))
+            assert done.exit_code == 0, done.output
+            assert "language model: 1 question" in done.stderr
+    assert run(*search, "--composer", "blend", *using(closed_port())).exit_code == 2
+
+
+def test_a_conversation_asks_one_client_and_leaves_a_dead_endpoint_alone(run, monkeypatch):
+    def chat(lines, *more):
+        return CliRunner().invoke(main, ["chat", "c.collection", "--updater", "plugir", *more], input=lines)
+
+    with serving("a green square") as server:
+        done = chat("red\nno, green\n", *using(server))
+        assert done.exit_code == 0, done.output
+        assert len(server.asked) == 1 and "said: no, green" in json.dumps(server.asked[0])
+        assert "language model: 1 question" in done.stderr
+    with serving(status(500)) as server:
+        done = chat("red\nblue\nno, yellow\nor white\n", *using(server))
+        assert done.exit_code == 0, done.output
+        assert len(server.asked) == 3  # the tries of one question; those of later turns fail at once
+        assert done.stderr.count("joined as chatir does") == 3
+    assert "asks a language model" in run("chat", "c.collection", *using(closed_port())).stderr

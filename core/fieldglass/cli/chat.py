@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fieldglass.cli.llm import llm_options, spread
 from fieldglass.errors import FieldglassError, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ INTERRUPTED = 130
 @click.option("--page", type=click.Path(path_type=Path, dir_okay=False), help="Keep a page with the pictures here.")
 @click.option("--open", "show", is_flag=True, help="Open that page in the browser.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each line read.")
+@llm_options
 def chat(collection: Path, show: bool, as_json: bool, page: Path | None, save: Path | None, **options: Any) -> None:
     """Search in several turns: say what you look for, then correct it. `help` lists the commands.
 
@@ -48,6 +50,7 @@ def chat(collection: Path, show: bool, as_json: bool, page: Path | None, save: P
       fieldglass chat holiday.collection --page hits.html --open
       fieldglass chat shop.collection --text "a summer dress" --updater chatir
       fieldglass chat shop.collection --resume dress.json
+      fieldglass chat shop.collection --updater plugir --llm-url http://127.0.0.1:8080/v1 --llm-model qwen2.5
       printf 'a summer dress\nlike 3, not 7\nin red\n' | fieldglass chat shop.collection --json
     """
     import fieldglass
@@ -89,9 +92,14 @@ def _session(collection: Collection, options: dict[str, Any]) -> Session:
     from fieldglass.options import parse
     from fieldglass.session import Session
 
-    given: dict[str, Any] = parse(options["settings"])
+    updater = options["updater"] or "rocchio"
+    if options["resume"] is not None and options["llm_url"] + options["llm_model"]:
+        from fieldglass.session.file import read
+
+        updater = read(options["resume"], collection).updater
+    (given,) = spread(options, ("composers", updater, parse(options["settings"])))
     if options["resume"] is None:
-        return Session(collection, updater=options["updater"] or "rocchio", options=given, k=options["k"] or 10)
+        return Session(collection, updater=updater, options=given, k=options["k"] or 10)
     if options["updater"] is not None:
         raise UsageError("A session that is resumed has its updater.", hint="Leave --updater or --resume out.")
     session = Session.resume(options["resume"], collection, options=given)

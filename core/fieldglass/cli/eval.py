@@ -98,6 +98,7 @@ def run(
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many queries.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Result files, table.md and plot.png.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@llm_options
 def matrix(benchmark: str, **options: Any) -> None:
     """Run every encoder with every composer; write a table and, with matplotlib, a plot.
 

@@ -228,6 +228,8 @@ def run_matrix(
     limit: int | None,
     out: Path | None,
     form: str,
+    llm_url: str,
+    llm_model: str,
 ) -> None:
     """Every pair; a table, result files and a plot in `out`. The first error is raised where no pair could be run."""
     from fieldglass.evaluation.matrix import Cell, markdown, plot, table
@@ -235,9 +237,16 @@ def run_matrix(
 
     cells: list[Cell] = []
     first: FieldglassError | None = None
+    named = [_named(composer) for composer in composers]
+    asking = spread(
+        {"llm_url": llm_url, "llm_model": llm_model},
+        *(("composers", composer, given) for composer, given in named),
+        ("rerankers", rerank, {}),
+    )
+    rerank_settings = (*(f"{option}={value}" for option, value in asking[-1].items()), *rerank_settings)
     rerank_options = _rerank_options(rerank, rerank_settings)
     for encoder, encoder_options in map(_named, encoders):
-        for composer, composer_options in map(_named, composers):
+        for (composer, said), composer_options in zip(named, asking[:-1], strict=True):
             made, options = benchmark_of(benchmark, root, settings)
             try:
                 found, _ = _run(
@@ -257,7 +266,7 @@ def run_matrix(
                 first = first or error
                 click.echo(f"{encoder} x {composer}: {error}", err=True)
                 continue
-            cell = Cell(_label(encoder, encoder_options), _label(composer, composer_options), found)
+            cell = Cell(_label(encoder, encoder_options), _label(composer, said), found)
             cells.append(cell)
             if out is not None:
                 write_json(out / f"{cell.file}.json", found)

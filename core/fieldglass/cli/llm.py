@@ -50,23 +50,42 @@ def llm_options(command: _F) -> _F:
 def spread(options: Mapping[str, Any], *offers: tuple[str, str | None, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The options of each offer (kind, name, options), with --llm-url and --llm-model where it takes them.
 
+    A composer inside another gets them by its settings.
+
     UsageError where they were given and no offer takes them.
     """
+    given = {name: options[name] for name in ("llm_url", "llm_model") if options.get(name)}
+    if not given:
+        return [dict(own) for _, _, own in offers]
+    found = [(dict(own), False) if name is None else _asking(kind, name, own, given) for kind, name, own in offers]
+    taken = any(takes for _, takes in found)
+    if not taken:
+        raise UsageError(
+            "Nothing that --llm-url and --llm-model were given for asks a language model.",
+            hint="--composer cirevl, --updater plugir and --rerank llm do, and composers around them (pdv, blend).",
+        )
+    return [each for each, _ in found]
+
+
+def _asking(kind: str, name: str, own: Mapping[str, Any], given: Mapping[str, str]) -> tuple[dict[str, Any], bool]:
+    """The options with the endpoint, where the offer or a composer inside it takes it, and whether one does."""
     from fieldglass.options import options_of
     from fieldglass.registry import registry
 
-    given = {name: options[name] for name in ("llm_url", "llm_model") if options.get(name)}
-    found, taken = [], False
-    for kind, name, own in offers:
-        takes = bool(given) and name is not None and "llm_url" in options_of(registry().factory(kind, name))
-        taken |= takes
-        found.append({**given, **own} if takes else dict(own))
-    if given and not taken:
-        raise UsageError(
-            "Nothing that --llm-url and --llm-model were given for asks a language model.",
-            hint="--composer cirevl and --rerank llm do; others read FIELDGLASS_LLM_URL and FIELDGLASS_LLM_MODEL.",
-        )
-    return found
+    known = options_of(registry().factory(kind, name))
+    if "llm_url" in known:
+        return {**given, **own}, True
+    found, taken = dict(own), False
+    for option in known:
+        settings = f"{option}_settings"
+        inner = own.get(option, known[option].default)
+        if settings not in known or not isinstance(inner, str) or not inner:
+            continue
+        if "llm_url" in options_of(registry().factory("composers", inner)):
+            told = ";".join(f"{key}={value}" for key, value in given.items())
+            found[settings] = ";".join(part for part in (told, str(own.get(settings, ""))) if part)
+            taken = True
+    return found, taken
 
 
 def _total() -> Usage | None:

@@ -58,7 +58,6 @@ class Decayed:
             raise UsageError(f"decayed takes gamma above 0, up to 1, and refused of 0 or more, not {gamma}, {refused}.")
         self.gamma, self.refused, self.field = gamma, refused, field
         self._named = bool(base)
-        self._settings = base_settings
         self.base = nested(base or DEFAULT_BASE, base_settings, field)
         self.requires: frozenset[str] = self.base.requires if base else frozenset()
 
@@ -109,17 +108,8 @@ class Decayed:
             rows = picture_vectors(asked, encoder, gallery, self.field, name="decayed")
             return Probes((Probe(self.field, rows, label="refused"),), Fusion("refused", "linear"))
         if kind == "both":
-            return self._both(encoder).compose(asked, encoder, gallery)
+            return self.base.compose(asked, encoder, gallery)
         return nested(kind, "", self.field).compose(asked, encoder, gallery)
-
-    def _both(self, encoder: Encoder) -> Composer:
-        """The base; without a named one `sum` with the weights that the model's card gives it."""
-        if self._named or self._settings:
-            return self.base
-        from fieldglass.models import composer_defaults
-
-        defaults = composer_defaults(encoder.name, {}, DEFAULT_BASE)
-        return nested(DEFAULT_BASE, ";".join(f"{name}={value}" for name, value in defaults.items()), self.field)
 
     def _vectors(self, count: int, parts: Sequence[tuple[Sequence[_Part], Probe]]) -> Probes:
         total = np.zeros((count, parts[0][1].vectors.shape[1]))
@@ -152,11 +142,6 @@ class Decayed:
     def _weight(self, part: _Part) -> float:
         weight: float = self.gamma**part.age
         return -self.refused * weight if part.kind == "refused" else weight
-
-
-def _calibrated(fusion: Fusion) -> Fusion:
-    """Plain scores, as of a sentence alone, become comparable with fused ones by their distribution."""
-    return Fusion(fusion.name, "moments", calibrated_sum) if fusion.combine is None else fusion
 
 
 def _lanes(parts: Sequence[_Part]) -> dict[tuple[int, int], list[int]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldglass.composers.default import default_composer
 from fieldglass.composers.suited import made_suited
 from fieldglass.errors import FingerprintError, QueryError, UsageError
 from fieldglass.search.calibrate import calibrate, needs_calibration
@@ -135,6 +136,10 @@ class Engine:
             return found
         (ranking,) = searcher.search(scopes, reranking.depth(1))
         return moved(found, ranking, reranking.one(query, job.probes, ranking, view), reranking.name, view)
+
+    def made(self, composer: str, options: Mapping[str, Any]) -> Composer:
+        """A composer to use for several searches: what it holds is kept, such as the client of a language model."""
+        return self._composer(composer, options)[1]
 
     def view(self) -> View:
         """The gallery as it is now; the same object until something is committed."""
@@ -298,16 +303,11 @@ def _by_composer(composer: str | Composer | None, queries: Sequence[Query]) -> l
 
 
 def _default(query: Query) -> str:
-    """By what a query holds: pictures or a place, sentences, both, or earlier turns."""
-    if query.history:
-        return "rocchio"
-    pictures = bool(query.images) or query.place is not None
-    texts = any(text.role != "description" for text in query.texts)
-    if pictures and texts:
-        return "weicom"
-    if not pictures and not texts:
+    """QueryError where it asks nothing."""
+    found = default_composer(query)
+    if found is None:
         raise QueryError("Nothing is asked for.", hint="Give a picture (--image, --like), a text (--text), or both.")
-    return "image" if pictures else "text"
+    return found
 
 
 def _sources(snapshot: Snapshot, ids: Sequence[str]) -> list[str]:

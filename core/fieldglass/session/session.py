@@ -69,6 +69,7 @@ class Session:
         self.exclude_group, self.rerank = exclude_group, rerank
         encoder: Any = Remembering(collection.encoder)
         self._searchable = Searchable(collection.store, field=collection.field.name, encoder=encoder)
+        self._composer: Composer | None = None
         self._turns: tuple[Turn, ...] = ()
         self._undone: tuple[Turn, ...] = ()
         self._result: SearchResult | None = None
@@ -291,10 +292,12 @@ class Session:
         away = rejected(turns) if self.hide_rejected else frozenset()
         rules = {"exclude": self.exclude | away, "exclude_group": self.exclude_group}
         question = Question(query_of(turns, gone=gone, **rules), asked_of(turns), {})
-        (result,) = self._searchable.answer(
-            [question], k=k, composer=self.updater, options=self.options, rerank=self.rerank
-        )
-        return replace(result, notes=(*notes, *result.notes))
+        if self._composer is None:  # made once: an endpoint that is down is left alone from turn to turn
+            updater = self.updater
+            self._composer = self._searchable.made(updater, self.options) if isinstance(updater, str) else updater
+        (result,) = self._searchable.answer([question], k=k, composer=self._composer, rerank=self.rerank)
+        name = self.updater if isinstance(self.updater, str) else result.composer
+        return replace(result, composer=name, notes=(*notes, *result.notes))
 
     def _gone(self, turns: Sequence[Turn]) -> tuple[frozenset[str], list[str]]:
         """The ids of pictures that the collection has no more, and what to say of these and of lost files."""
