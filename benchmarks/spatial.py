@@ -13,6 +13,9 @@ from benchmarks.table import Row
 from fieldglass.spatial import Area, Near, box
 from fieldglass.spatial.places import places_of
 
+_ISLANDS = "land of 12 000 corners and 41 parts"
+_LAND = 150  # ms: the bar of an area with the detail of a country's outline
+
 
 class Gallery:
     """Places all over the globe; a footprint is a box of 2 km."""
@@ -43,7 +46,10 @@ def rows(quick: bool) -> Iterator[Row]:
         yield Row(f"order {size:,} {kind}, once a snapshot", "-", f"{built:.0f} ms", None)
         for what, make in _FILTERS.items():
             spent, count = _measure(gallery, make)
-            yield Row(f"{what} over {size:,} {kind}", f"< {bar} ms", f"{spent:.1f} ms", spent < bar, f"{count:,} hits")
+            most = _LAND if make is _FILTERS[_ISLANDS] else bar
+            yield Row(
+                f"{what} over {size:,} {kind}", f"< {most} ms", f"{spent:.1f} ms", spent < most, f"{count:,} hits"
+            )
 
 
 def _measure(gallery: Gallery, make: Callable[[], Any]) -> tuple[float, int]:
@@ -64,9 +70,24 @@ def _country() -> Any:
     return shapely.Polygon(np.array([10, 45]) + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1))
 
 
+def _islands() -> Any:
+    """A land of 12 000 corners with forty islands, 30 degrees across."""
+    random = np.random.default_rng(2)
+    rings = []
+    for number, corners in enumerate([8000, *[100] * 40]):
+        angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+        size = 10 if number == 0 else 0.5
+        radius = size * (1 + 0.1 * np.sin(11 * angles) + random.uniform(0, 0.01, corners))
+        turn = 2 * np.pi * number / 40
+        middle = np.array([20, 20]) + (0 if number == 0 else 13) * np.array([np.cos(turn), np.sin(turn)])
+        rings.append(shapely.Polygon(middle + radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)))
+    return shapely.MultiPolygon(rings)
+
+
 _FILTERS: dict[str, Callable[[], Any]] = {
     "box": lambda: box(-10, 30, 30, 60),
     "box across the antimeridian": lambda: box(170, -60, -170, 60),
     "polygon of 2000 corners": lambda: Area(_country()),
+    _ISLANDS: lambda: Area(_islands()),
     "radius of 500 km": lambda: Near(48, 16, 500),
 }

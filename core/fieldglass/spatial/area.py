@@ -67,8 +67,10 @@ class Area:
         parts = shapely.get_parts(self.geometry)
         middle = shapely.bounds(parts)[:, [0, 2]].mean(axis=1)
         wide = float(shapely.bounds(self.geometry)[2] - shapely.bounds(self.geometry)[0]) > 180
-        groups = [parts[middle < 0], parts[middle >= 0]] if wide else [parts]
-        return tuple(Raster(shapely.union_all(group)) for group in groups if len(group))
+        if not wide:
+            return (Raster(self.geometry),)
+        groups = [group for group in (parts[middle < 0], parts[middle >= 0]) if len(group)]
+        return tuple(Raster(group[0] if len(group) == 1 else shapely.union_all(group)) for group in groups)
 
     def _refuse_swapped(self, gallery: GalleryView, places: Places) -> None:
         shapely = load_shapely()

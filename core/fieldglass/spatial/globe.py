@@ -54,8 +54,17 @@ def split(geometry: Geometry) -> Geometry:
     3.1.9. A ring that goes once round the globe takes in the nearer pole. Longitudes up to 360 are wrapped.
     """
     shapely = load_shapely()
+    geometry = shapely.force_2d(geometry)
+    every = shapely.get_parts(geometry)
+    if (
+        geometry.geom_type in ("Polygon", "MultiPolygon")
+        and all(_is_plain(shapely.get_coordinates(part)) for part in every)
+        and shapely.is_valid(geometry)
+        and not shapely.is_empty(geometry)
+    ):
+        return every[0] if len(every) == 1 else geometry
     parts = []
-    for part in shapely.get_parts(shapely.force_2d(geometry)):
+    for part in every:
         coordinates = shapely.get_coordinates(part)
         if len(coordinates) and _is_plain(coordinates):
             parts.append(shapely.make_valid(part))

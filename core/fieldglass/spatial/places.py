@@ -73,7 +73,8 @@ class Places:
         found = [self._strips.within(west + turn, south, east + turn, north, around=around) for turn in turns]
         if north == 90 or south == -90:  # a pole has every longitude
             found.append(self._poles[(self.south[self._poles] <= north) & (self.south[self._poles] >= south)])
-        return np.unique(np.concatenate(found)) if len(found) > 1 else np.sort(found[0])
+        every = np.sort(np.concatenate(found))
+        return every[np.diff(every, prepend=-1) > 0]
 
     def footprints(self, positions: I64) -> list[Geometry]:
         """The geometry of each: its footprint, else its bounds or its point, split at the antimeridian."""

@@ -20,7 +20,6 @@ class Strips:
     """An index of boxes (n,) by the corner south-west; built by one sort. NaN boxes are never met."""
 
     def __init__(self, west: F64, south: F64, east: F64, north: F64) -> None:
-        self._bounds = west, south, east, north
         with np.errstate(invalid="ignore"):
             small = (east - west <= _WIDTH) & (north - south <= _HEIGHT)
             self._large = np.flatnonzero(~small & (south <= north))
@@ -28,6 +27,9 @@ class Strips:
         keys = _strip(south[within]) * _TURN + west[within] + 180
         order = np.argsort(keys)
         self._keys, self._order = keys[order], within[order]
+        sides = (west, south, east, north)
+        self._bounds = tuple(each[self._order] for each in sides)  # in this order, so that a strip is read in one go
+        self._large_bounds = tuple(each[self._large] for each in sides)
 
     def within(self, west: float, south: float, east: float, north: float, *, around: bool = False) -> I64:
         """The boxes that meet these bounds, unsorted; `around` takes every longitude."""
@@ -35,13 +37,16 @@ class Strips:
         first, last = (0.0, _TURN - 1) if around else (west - _WIDTH + 180, east + 180)
         low = np.searchsorted(self._keys, strips + np.clip(first, 0, _TURN - 1), side="left")
         high = np.searchsorted(self._keys, strips + np.clip(last, -1, _TURN - 1), side="right")
-        parts = [self._order[a:b] for a, b in zip(low.tolist(), high.tolist(), strict=True) if b > a]
-        near = np.concatenate([self._large, *parts])
-        own_west, own_south, own_east, own_north = (each[near] for each in self._bounds)
+        runs = [slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True) if b > a]
+        positions = np.concatenate([self._large, *(self._order[run] for run in runs)])
+        own_west, own_south, own_east, own_north = (
+            np.concatenate([wide, *(each[run] for run in runs)])
+            for wide, each in zip(self._large_bounds, self._bounds, strict=True)
+        )
         met = (own_south <= north) & (own_north >= south)
         if not around:
             met &= (own_west <= east) & (own_east >= west)
-        found: I64 = near[met]
+        found: I64 = positions[met]
         return found
 
 
