@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fieldglass.store import Snapshot
     from fieldglass.types import Filter
 
-__all__ = ["Question", "ask"]
+__all__ = ["Question", "ask", "outlines_of"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def ask(
         history=history,
         id=id,
     )
-    asked = Asked(tuple(shown), words, place, "" if query.where is None else str(query.where))
+    said = "" if query.where is None else str(query.where)
+    asked = Asked(tuple(shown), words, place, said, outlines_of(query.where))
     spent = {"read": 1000 * (time.perf_counter() - started)} if reader else {}
     return Question(query, asked, spent)
 
@@ -94,6 +95,11 @@ def _filter(where: Any) -> str | Filter | None:
     if len(parts) < 2:
         return parts[0] if parts else None
     return All(tuple(parts))
+
+
+def outlines_of(where: str | Filter | None) -> tuple[Any, ...]:
+    """The areas on the globe that a filter keeps to."""
+    return All(() if where is None else (where.parts if isinstance(where, All) else (where,))).outlines
 
 
 def _worded(text: Any, role: Any) -> QueryText:
@@ -128,10 +134,20 @@ def _reader(snapshot: Snapshot, encoder: Encoder) -> PictureReader:
 def _position(snapshot: Snapshot, id: str) -> int:
     position = int(snapshot.positions([id])[0])
     if position < 0:
-        raise QueryError(
-            f"There is no item {id!r} in the collection.", hint="Ids are as `fieldglass search` prints them."
-        )
+        raise QueryError(f"There is no item {id!r} in the collection.", hint=_near(snapshot, id))
     return position
+
+
+def _near(snapshot: Snapshot, id: str) -> str:
+    """Items that may be meant by a file's name: its tiles or frames, or those of a file of that name in a folder."""
+    name = id.replace("'", "''")
+    size = len(id)
+    meant = f"substr(id, 1, {size + 1}) = '{name}#' OR path = '{name}' OR substr(path, -{size + 1}) = '/{name}'"
+    found = snapshot.select(meant) if id else []
+    if not len(found):
+        return "Ids are as `fieldglass search` prints them."
+    several = f" ({len(found):,} in all)" if len(found) > 3 else ""
+    return f"Did you mean {', '.join(snapshot.ids(found[:3]))}{several}?"
 
 
 def _themselves(

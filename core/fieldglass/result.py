@@ -92,12 +92,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked, for people: the pictures, the sentences, the place and the filter."""
+    """What was asked, for people: the pictures, the sentences, the place and the filter.
+
+    `outlines` are the areas that were searched, shapely geometries in WGS84: a map draws them.
+    """
 
     pictures: tuple[Picture, ...] = ()
     texts: tuple[QueryText, ...] = ()
     place: tuple[float, float] | None = None
     where: str = ""
+    outlines: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
         parts = [f"not like {each.name}" if each.role == "negative" else each.name for each in self.pictures]

@@ -115,7 +115,10 @@ class Prepared:
 
 
 class Filter(Protocol):
-    """A filter that is not SQL: an area, a radius, a set of labels."""
+    """A filter that is not SQL: an area, a radius, a set of labels.
+
+    It may have `outline`, a shapely geometry in WGS84 degrees: maps show it as what was searched.
+    """
 
     def bitmap(self, gallery: GalleryView) -> Bitmap:
         """(gallery.size,) bool over positions, True where an item may be a hit."""
@@ -130,6 +133,12 @@ class All:
 
     def __str__(self) -> str:
         return " AND ".join(f"({part})" if isinstance(part, str) else str(part) for part in self.parts)
+
+    @property
+    def outlines(self) -> tuple[Any, ...]:
+        """Those of its parts that have one."""
+        found = (getattr(part, "outline", None) for part in self.parts)
+        return tuple(each for each in found if each is not None)
 
     def bitmap(self, gallery: GalleryView) -> Bitmap:
         """(gallery.size,) bool: the items that pass all of them."""

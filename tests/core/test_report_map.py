@@ -51,6 +51,28 @@ def test_hits_without_a_place_are_listed_and_said():
     assert page.count("<li ") == 5
 
 
+def test_the_searched_area_is_shown_also_where_nothing_was_found():
+    from dataclasses import replace
+
+    from fieldglass.asking import outlines_of
+    from fieldglass.result import Asked
+    from fieldglass.spatial import Near, box
+    from fieldglass.types import All
+
+    where = All(("cloud < 1", box(170, -20, -170, 20), Near(0, 0, 1000)))
+    asked = Asked(outlines=outlines_of(where))
+    data = data_of(replace(placed(), asked=asked).to_map())
+    assert len(data["area"]) == 2
+    assert sorted(set(data["area"][0][::2])) in ([170.0, 190.0], [170.0, 180.0, 190.0])
+    circle = np.array(data["area"][1]).reshape(-1, 2)
+    assert np.allclose(np.hypot(*circle.T), np.degrees(1000 / 6371.0088), atol=0.01)  # a flat one at the equator
+    assert data["bounds"] == data_of(placed().to_map())["bounds"]
+    alone = Asked(outlines=outlines_of(box(170, -20, -170, 20)))
+    assert data_of(replace(placed([]), asked=alone).to_map())["bounds"] == [170.0, -20.0, 190.0, 20.0]
+    assert data_of(placed().to_map())["area"] == []
+    assert outlines_of("cloud < 1") == outlines_of(None) == ()
+
+
 def test_a_footprint_across_the_antimeridian_is_one_shape():
     hit = data_of(placed([ROWS[2]]).to_map())["hits"][0]
     assert hit["at"] == [180.0, -17.0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-__all__ = ["as_json", "bytes_text", "echo_json", "echo_table", "format_option"]
+__all__ = ["as_json", "bytes_text", "cell_text", "echo_json", "echo_table", "format_option"]
 
 format_option = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print."
@@ -31,7 +31,7 @@ def echo_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
 
     `right` names the columns to align right, separated by spaces.
     """
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[cell_text(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         click.echo("\t".join(columns))
         for row in cells:
@@ -50,7 +50,8 @@ def echo_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
     Console().print(table)
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """A value as a table shows it."""
     if value is None:
         return ""
     if isinstance(value, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "give", "run", "search"]
 
+_LONG = 120  # characters of a cell: longer text is left out of tables for a pipe
+_WIDE = 32  # and of those for a terminal
 FORMS = ["table", "json", "html", "map", "csv", "geojson", "kml", "geoparquet", "gpkg"]
 
 
@@ -148,10 +151,7 @@ def _page_file(collection: Path) -> Path:
 def _table(result: SearchResult) -> None:
     from fieldglass.cli.output import echo_table
 
-    if sys.stdout.isatty():  # as many columns as a terminal has room for; a pipe, JSON and HTML get all
-        names = list(dict.fromkeys(name for hit in result for name in hit.details))[:4]
-    else:
-        names = list(dict.fromkeys(name for hit in result for name in hit.metadata))
+    names = _columns(result)
     echo_table(
         ["rank", "score", "id", *names],
         ([hit.rank, f"{hit.score:.4f}", hit.id, *(hit.metadata.get(name) for name in names)] for hit in result),
@@ -161,6 +161,27 @@ def _table(result: SearchResult) -> None:
     if not result.hits:
         click.echo("Nothing was found.", err=True)
     _notes(result)
+
+
+def _columns(result: SearchResult) -> list[str]:
+    """The columns that a table has: no long text, such as outlines; in a terminal those that have room.
+
+    There, what differs from hit to hit comes first. JSON, CSV and HTML have all.
+    """
+    from fieldglass.cli.output import cell_text
+
+    whole = sys.stdout.isatty()
+    rows = [hit.details if whole else hit.metadata for hit in result]
+    cells = {name: [cell_text(row.get(name)) for row in rows] for name in dict.fromkeys(n for row in rows for n in row)}
+    widths = {name: max(map(len, (name, *texts))) for name, texts in cells.items()}
+    if not whole:
+        return [name for name, width in widths.items() if width <= _LONG]
+    room = shutil.get_terminal_size().columns - 14 - max((len(hit.id) for hit in result), default=0)
+    names = []
+    for name in sorted(widths, key=lambda each: len(set(cells[each])) == 1):
+        if widths[name] <= _WIDE and (room := room - widths[name] - 2) >= 0:
+            names.append(name)
+    return names
 
 
 def _notes(result: SearchResult) -> None:

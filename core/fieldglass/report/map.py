@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 __all__ = ["map_page"]
 
 _DIGITS = 7  # decimals of a degree: 1 cm
+_PIXELS = 4000  # across an area when one looks at it closely
 _ROOM = 0.05  # degrees around points that lie together
 
 
 def map_page(results: Sequence[SearchResult], *, title: str = "", intro: str = "") -> str:
     """An HTML document: the map, and the hits of all results as a list beside it.
 
-    Footprints are drawn with their previews, points as pins; a column `uncertainty_km` (or `radius_km`) becomes a
-    circle. It needs the extra `spatial`.
+    The areas that were searched are dashed. Footprints are drawn with their previews, points as pins; a column
+    `uncertainty_km` (or `radius_km`) becomes a circle. It needs the extra `spatial`.
     """
     features = [each for result in results for each in result.features()]
     style, script = _asset("map.css"), _asset("map.js")
@@ -63,7 +64,7 @@ move, plus and minus zoom, 0 shows all."></canvas>
 <button id="all" aria-label="Show all hits">&#9673;</button></div><div class="where"></div></div>
 <main class="list" aria-label="Hits">{listed}</main>
 <footer>Written by Fieldglass. Outline: Natural Earth, public domain. This page asks nothing of any other host.</footer>
-<script id="data" type="application/json">{_json(_data(features))}</script>
+<script id="data" type="application/json">{_json(_data(results, features))}</script>
 <script>{script}</script>
 </body>
 </html>
@@ -110,9 +111,18 @@ def _row(number: int, feature: Feature) -> str:
     )
 
 
-def _data(features: Sequence[Feature]) -> dict[str, Any]:
+def _data(results: Sequence[SearchResult], features: Sequence[Feature]) -> dict[str, Any]:
     shown = [_shown(each) for each in features]
-    return {"world": _world(), "hits": shown, "bounds": _together([each["bounds"] for each in shown if each["at"]])}
+    areas = [_unrolled(each) for result in results for each in result.asked.outlines]
+    bounds = [each["bounds"] for each in shown if each["at"]] or [list(map(float, each.bounds)) for each in areas]
+    area = [_points(ring) for each in areas for ring in _rings(_simpler(each))]
+    return {"world": _world(), "hits": shown, "area": area, "bounds": _together(bounds)}
+
+
+def _simpler(area: Any) -> Any:
+    """With as much detail as a screen shows."""
+    west, south, east, north = area.bounds
+    return area.simplify(max(east - west, north - south) / _PIXELS)
 
 
 def _shown(feature: Feature) -> dict[str, Any]:

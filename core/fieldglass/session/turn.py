@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fieldglass.asking import outlines_of
 from fieldglass.result import Asked, Picture
 from fieldglass.types import Query, QueryImage, QueryText
 
@@ -100,4 +101,4 @@ def asked_of(turns: Sequence[Turn]) -> Asked:
     texts = tuple(text for turn in turns for text in turn.texts)
     place = next((turn.place for turn in reversed(turns) if turn.place is not None), None)
     where = filter_of(turns)
-    return Asked(pictures, texts, place, where if isinstance(where, str) else "")
+    return Asked(pictures, texts, place, where if isinstance(where, str) else "", outlines_of(where))

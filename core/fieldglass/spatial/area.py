@@ -46,6 +46,11 @@ class Area:
     def __str__(self) -> str:
         return f"in {self.name}" if self.name else "in an area"
 
+    @property
+    def outline(self) -> Geometry:
+        """The geometry."""
+        return self.geometry
+
     def bitmap(self, gallery: GalleryView) -> Bitmap:
         """(gallery.size,) bool: the items that meet the area. FilterError where no item has a place."""
         places = places_of(gallery)

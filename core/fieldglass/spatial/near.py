@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldglass.errors import UsageError
-from fieldglass.spatial.globe import EARTH_KM, azimuthal, distance_km
+from fieldglass.spatial.globe import EARTH_KM, azimuthal, distance_km, split, wrap
 from fieldglass.spatial.places import Places, places_of
-from fieldglass.spatial.shapes import load_shapely
+from fieldglass.spatial.shapes import Geometry, load_shapely
 
 if TYPE_CHECKING:
     from fieldglass.types import I64, Bitmap, GalleryView
@@ -43,6 +43,19 @@ class Near:
 
     def __str__(self) -> str:
         return f"within {self.km:g} km of {self.latitude:g}, {self.longitude:g}"
+
+    @property
+    def outline(self) -> Geometry:
+        """The circle as a line; a point where it takes in half the globe or more."""
+        shapely = load_shapely()
+        phi, away = math.radians(self.latitude), self.km / EARTH_KM
+        if away >= math.pi / 2:
+            return shapely.Point(wrap(np.array([self.longitude]))[0], self.latitude)
+        bearing = np.linspace(0, 2 * np.pi, 181)
+        sine = math.sin(phi) * math.cos(away) + math.cos(phi) * math.sin(away) * np.cos(bearing)
+        east = np.arctan2(np.sin(bearing) * math.sin(away) * math.cos(phi), math.cos(away) - math.sin(phi) * sine)
+        longitudes = wrap(self.longitude + np.degrees(east))
+        return split(shapely.linestrings(longitudes, np.degrees(np.arcsin(np.clip(sine, -1, 1)))))
 
     def bitmap(self, gallery: GalleryView) -> Bitmap:
         """(gallery.size,) bool: the items within the radius. FilterError where no item has a place."""

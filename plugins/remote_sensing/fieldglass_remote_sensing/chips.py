@@ -31,32 +31,31 @@ def export_chips(result: SearchResult, folder: Path) -> tuple[list[Path], list[s
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     failed: list[str] = []
-    scenes: dict[tuple[str, str], Scene] = {}
+    loaders: dict[str, Any] = {}  # each keeps the scenes that it has open
     for hit in result:
         try:
             path = folder / f"{hit.rank:03d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', hit.id)[-120:]}"
             path = path.with_name(path.name.removesuffix(".tif") + ".tif")
-            _write(hit, path, scenes)
+            _write(hit, path, loaders)
             written.append(path)
         except SceneError as error:
             failed.append(f"{hit.id}: {error.message}")
     return written, failed
 
 
-def _write(hit: Hit, path: Path, scenes: dict[tuple[str, str], Scene]) -> None:
+def _write(hit: Hit, path: Path, loaders: dict[str, Any]) -> None:
     if hit.shelf is None:
         raise SceneError("chip", "The collection is closed.")
     ((source, item),) = hit.shelf.items(np.array([hit.position], dtype=np.int64))
-    loader = registry().create("loaders", source.loader, source.options)
+    if source.name not in loaders:
+        loaders[source.name] = registry().create("loaders", source.loader, source.options)
+    loader = loaders[source.name]
     if not isinstance(loader, Scenes):
         raise SceneError("chip", f"It was read by {source.loader}, which knows no grid.")
     (sample,) = loader.read([item], source.root)
     if isinstance(sample, Problem):
         raise SceneError(sample.code, sample.message)
-    key = source.name, str(item.locator.get("scene", item.id))
-    if key not in scenes:
-        scenes[key] = loader.scene(source.root, key[1])
-    scene, tile = scenes[key], Tile.of({"tile": (0, 0, 0), **item.locator})
+    scene, tile = loader.scene(item, source.root), Tile.of({"tile": (0, 0, 0), **item.locator})
     tags = {"FIELDGLASS_ID": hit.id, "UNITS": sample.units}
     taken = scene.metadata.get("date")
     if taken is not None:

@@ -119,16 +119,12 @@ class Scenes:
         """(h, w, 3) uint8: true colour where the bands are known, else a stretch of the first ones."""
         return stretch(sample)
 
-    def scene(self, root: Path, id: str) -> Scene:
-        """The scene of an item id. SceneError where there is none that can be read."""
-        name = id.partition(_MARK)[0]
-        for found in find(root, base_of(self, root)):
-            if isinstance(found, Found) and found.id == name:
-                scene = self._described(found, base_of(self, root))
-                if isinstance(scene, Scene):
-                    return scene
-                raise SceneError(scene.code, scene.message)
-        raise SceneError("file-missing", f"There is no scene {name!r} in {root}.")
+    def scene(self, item: Item, root: Path) -> Scene:
+        """The scene of an item, from its headers alone. SceneError where it cannot be read."""
+        found = self._described(_found(item), base_of(self, root))
+        if isinstance(found, Problem):
+            raise SceneError(found.code, found.message)
+        return found
 
     def scenes(self, root: Path) -> Iterator[Scene | Problem]:
         """Every scene below `root`, from its headers."""
@@ -201,17 +197,22 @@ class Scenes:
 
     def _reader(self, item: Item, base: Path) -> SceneReader:
         stats = [inside(base, path).stat() for path in item.paths]
-        key = (item.locator.get("scene", item.id), base, *((each.st_size, each.st_mtime_ns) for each in stats))
+        key = (_found(item).id, base, *((each.st_size, each.st_mtime_ns) for each in stats))
         with self._lock:
             found = self._readers.pop(key, None)
             if found is None:
                 with settings():
-                    scene = describe(Found(item.locator["kind"], key[0], item.paths), base, self._choices)
+                    scene = describe(_found(item), base, self._choices)
                 found = SceneReader(scene, lambda file: gdal_name(base, file), **self._limits)
             self._readers[key] = found
             while len(self._readers) > _OPEN:
                 del self._readers[next(iter(self._readers))]
             return found
+
+
+def _found(item: Item) -> Found:
+    """What an item was found as."""
+    return Found(item.locator["kind"], item.locator.get("scene", item.id), item.paths)
 
 
 def _columns(scene: Scene) -> dict[str, Any]:
