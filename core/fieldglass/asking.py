@@ -141,9 +141,11 @@ def _position(snapshot: Snapshot, id: str) -> int:
 def _near(snapshot: Snapshot, id: str) -> str:
     """Items that may be meant by a file's name: its tiles or frames, or those of a file of that name in a folder."""
     name = id.replace("'", "''")
+    if not id:
+        return "Ids are as `fieldglass search` prints them."
     size = len(id)
     meant = f"substr(id, 1, {size + 1}) = '{name}#' OR path = '{name}' OR substr(path, -{size + 1}) = '/{name}'"
-    found = snapshot.select(meant) if id else []
+    found = snapshot.select(meant)
     if not len(found):
         return "Ids are as `fieldglass search` prints them."
     several = f" ({len(found):,} in all)" if len(found) > 3 else ""

@@ -12,6 +12,7 @@ from rasterio.transform import Affine, from_origin
 from rasterio.warp import transform as warp
 
 from fieldglass.cli import main
+from remote_sensing import official_scenes as files
 
 WEST, NORTH, GSD = 600_000.0, 5_350_000.0, 10.0
 
@@ -140,3 +141,54 @@ def test_a_date_is_a_range_with_both_ends():
     assert condition(options) == "date >= '2023-05' AND date <= '2023-06~'"
     assert condition({**options, "date": "2023"}) == "date >= '2023' AND date <= '2023~'"
     assert condition({**options, "date": None}) is None
+
+
+def test_eval_takes_a_benchmark_with_or_without_its_prefix(tmp_path):
+    files.captions(tmp_path, "dataset.json", ".tif")
+    for name in ("ucm", "rs/ucm"):  # 3, since the official files have more pictures
+        done = run("eval", name, "--root", tmp_path, "--check", "--format", "json", code=3)
+        assert json.loads(done.stdout)["missing"] == []
+    shown = run("eval", "ucm", "--root", tmp_path, "--encoder", "mini", "--format", "json").stdout
+    assert json.loads(shown)["benchmark"]["name"] == "rs/ucm"
+    assert "rs/ucm" in run("eval", "ucmm", "--root", tmp_path, code=2).output
+
+
+def test_chips_are_exported_without_a_walk_through_the_folder(place, monkeypatch):
+    from fieldglass_remote_sensing import loader
+
+    def walked(*given):
+        raise AssertionError("the folder was searched")
+
+    monkeypatch.setattr(loader, "find", walked)
+    run("search", place / "c.collection", "--text", "fields", "-k", 3, "--export-chips", place / "unwalked")
+    assert len(list((place / "unwalked").glob("*.tif"))) == 3
+
+
+def test_a_file_name_is_answered_with_its_tiles(place):
+    said = run("search", place / "c.collection", "--like", "utm.tif", code=2).output
+    assert "Did you mean utm.tif#tile=0,0,0, utm.tif#tile=0,0,1" in said and "(6 in all)" in said
+
+
+def test_tables_leave_long_text_out(place, monkeypatch):
+    given = ("search", place / "c.collection", "--text", "fields", "-k", 2)
+    header, first, *_ = run(*given).stdout.splitlines()
+    assert "footprint" not in header.split("\t") and "POLYGON" not in first
+    assert {"sensor", "ndvi_mean", "bands"} & set(header.split("\t"))
+    assert "POLYGON" in run(*given, "--format", "json").stdout
+
+
+def test_a_terminal_gets_the_columns_that_it_has_room_for(place, monkeypatch):
+    import fieldglass
+    from fieldglass.cli import search
+
+    with fieldglass.open(place / "c.collection") as opened:
+        result = opened.search(text="fields", k=4)
+    monkeypatch.setattr(search.sys.stdout, "isatty", lambda: True, raising=False)
+    chosen = {}
+    for width in (40, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        chosen[width] = search._columns(result)
+    assert len(chosen[40]) < len(chosen[80]) < len(chosen[200])
+    assert "footprint" not in chosen[200]
+    varied = {name for name in chosen[80] if len({str(hit.metadata.get(name)) for hit in result}) > 1}
+    assert set(chosen[80][: len(varied)]) == varied
