@@ -41,5 +41,7 @@ def demo(name: str, folder: Path, show: bool) -> None:
         rows = ([hit.rank, f"{hit.score:.3f}", hit.id] for hit in result)
         echo_table(["rank", "score", "id"], rows, right="rank score")
     click.echo(f"\ncollection: {done.collection}\npage: {done.page}")
+    if done.map is not None:
+        click.echo(f"map: {done.map}")
     if show:
         click.launch(str(done.page.resolve()))

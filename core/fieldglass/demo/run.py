@@ -18,18 +18,19 @@ __all__ = ["Done", "run"]
 
 @dataclass(frozen=True)
 class Done:
-    """What a demo gave: the collection, the page, how indexing went, and one result per search."""
+    """What a demo gave: the collection, the page, how indexing went, one result per search, and a map or None."""
 
     collection: Path
     page: Path
     report: Report
     results: tuple[SearchResult, ...]
+    map: Path | None = None
 
 
 def run(demo: Demo, folder: Path, *, progress: Callable[[Progress], None] | None = None) -> Done:
-    """Index `demo.source` into `folder`/demo.collection (again is quick) and write `folder`/index.html."""
+    """Index `demo.source` into `folder`/demo.collection (again is quick) and write its index.html and map.html."""
     import fieldglass
-    from fieldglass.report import page
+    from fieldglass.report import map_page, page
 
     path = folder / "demo.collection"
     collection = fieldglass.open(path) if path.exists() else fieldglass.create(path, demo.encoder, demo.encoder_options)
@@ -41,4 +42,7 @@ def run(demo: Demo, folder: Path, *, progress: Callable[[Progress], None] | None
         results = tuple(collection.search(**search) for search in demo.searches)
         written = folder / "index.html"
         written.write_text(page(results, title=demo.title, intro=demo.intro), encoding="utf-8")
-    return Done(path, written, report, results)
+        drawn = folder / "map.html" if demo.map else None
+        if drawn is not None:
+            drawn.write_text(map_page(results[:1]), encoding="utf-8")
+    return Done(path, written, report, results, drawn)

@@ -15,7 +15,8 @@ class Demo:
     """A source to index and the searches to run on it.
 
     Each of `searches` holds the keyword arguments of one `Collection.search`; `intro` goes under the
-    title of the page and says where the pictures come from.
+    title of the page and says where the pictures come from. With `map` the hits of the
+    first search are shown on a map, too.
     """
 
     title: str
@@ -26,3 +27,4 @@ class Demo:
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
     loader: str = "files"
     loader_options: Mapping[str, Any] = field(default_factory=dict)
+    map: bool = False

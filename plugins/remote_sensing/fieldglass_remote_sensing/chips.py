@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
+from rasterio.control import GroundControlPoint
 from rasterio.transform import Affine
 
 from fieldglass.registry import registry
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["export_chips"]
 
+_POINTS = 5  # control points along a side, as a rectangle of them is interpolated
+
 
 def export_chips(result: SearchResult, folder: Path) -> tuple[list[Path], list[str]]:
     """Write RANK_ID.tif for each hit in the CRS of its scene; the files, and a sentence for each that could not be.
 
-    Bands keep their names, units and numbers; no-data is in the mask of the file. A scene without a CRS gives a chip
-    without one.
+    Bands keep their names, units and numbers; no-data is in the mask of the file. A scene that lies by control points
+    alone, as radar does, gives a chip with some of its own; one without a CRS gives a chip without one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
@@ -60,7 +63,30 @@ def _write(hit: Hit, path: Path, loaders: dict[str, Any]) -> None:
     taken = scene.metadata.get("date")
     if taken is not None:
         tags["TIFFTAG_DATETIME"] = f"{taken:%Y:%m:%d %H:%M:%S}"  # so that the chip can be searched with in turn
-    _save(path, sample, scene, _grid(scene, tile), tags)
+    _save(path, sample, _placed(scene, tile), tags)
+
+
+def _placed(scene: Scene, tile: Tile) -> dict[str, Any]:
+    """What says where the pixels lie: CRS and geotransform, or control points where the scene has those alone."""
+    grid = _grid(scene, tile)
+    if grid is not None:
+        return {"crs": scene.crs, "transform": grid}
+    if scene.place is None:
+        return {}
+    row0, col0, row1, col1 = tile.window
+    rows, columns = (
+        each.ravel() for each in np.meshgrid(np.linspace(0, 1, _POINTS), np.linspace(0, 1, _POINTS), indexing="ij")
+    )
+    lon, lat = scene.place.degrees(col0 + columns * (col1 - col0), row0 + rows * (row1 - row0))
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        return {}
+    lon = np.unwrap(lon, period=360)
+    height, width = tile.shape
+    points = [
+        GroundControlPoint(row * height, column * width, x, y)
+        for row, column, x, y in zip(rows.tolist(), columns.tolist(), lon.tolist(), lat.tolist(), strict=True)
+    ]
+    return {"crs": "EPSG:4326", "gcps": points}
 
 
 def _grid(scene: Scene, tile: Tile) -> Affine | None:
@@ -74,14 +100,13 @@ def _grid(scene: Scene, tile: Tile) -> Affine | None:
     return Affine(a * across, b * down, a * col0 + b * row0 + c, d * across, e * down, d * col0 + e * row0 + f)
 
 
-def _save(path: Path, sample: Sample, scene: Scene, grid: Affine | None, tags: dict[str, Any]) -> None:
+def _save(path: Path, sample: Sample, placed: dict[str, Any], tags: dict[str, Any]) -> None:
     pixels = np.moveaxis(sample.content, -1, 0)
     profile: dict[str, Any] = {
         "driver": "GTiff", "count": len(pixels), "height": pixels.shape[1], "width": pixels.shape[2],
         "dtype": pixels.dtype.name, "compress": "deflate",
     }  # fmt: skip
-    if grid is not None:
-        profile |= {"crs": scene.crs, "transform": grid}
+    profile |= placed
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as chip:
         chip.write(pixels)
         for number, band in enumerate(sample.bands, 1):

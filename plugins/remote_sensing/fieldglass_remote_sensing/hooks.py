@@ -67,6 +67,17 @@ def fieldglass_commands():
 
 
 @hookimpl
+def fieldglass_demos():
+    return [
+        Offer(
+            "rs/scenes",
+            "fieldglass_remote_sensing.demo:scenes",
+            "tiles of the Rocky Mountains and of farmland, on a map",
+        )
+    ]
+
+
+@hookimpl
 def fieldglass_loaders():
     return [Offer("rs/scenes", "fieldglass_remote_sensing.loader:Scenes", "tiles of satellite and aerial scenes")]
 
