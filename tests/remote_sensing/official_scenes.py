@@ -10,7 +10,17 @@ import rasterio
 from PIL import Image
 from rasterio.transform import from_origin
 
-__all__ = ["KINDS", "captions", "eurosat", "patterncom", "patternnet"]
+__all__ = [
+    "KINDS",
+    "captions",
+    "cross_view",
+    "cvg_text",
+    "draw",
+    "eurosat",
+    "patterncom",
+    "patternnet",
+    "write",
+]
 
 KINDS = ("bridge", "overpass", "dense_residential", "sparse_residential", "swimming_pool", "airplane")
 
@@ -95,4 +105,27 @@ def eurosat(root: Path, *, version: str = "ms") -> Path:
                 file.write(values.astype("uint16"))
     names = [f"River_{n}" for n in (1, 2, 3)] + [f"SeaLake_{n}" for n in (1, 2)]
     write(root / "eurosat-test.txt", "\n".join(f"{name}.jpg" for name in names) + "\n")
+    return root
+
+
+def cvg_text(root: Path) -> Path:
+    """120 test tiles on a line through New York, 48 m apart, five to train on, and two texts of single views."""
+    names = [f"{40.7 + number * 0.00043:.6f},-74.0_2019-05_pano{number}_d90_z3.jpg" for number in range(125)]
+    write(root / "annotation/NewYork/test.json", {name: f"a street with shop {name}" for name in names[:120]})
+    write(root / "annotation/NewYork/train.json", {name: "another street" for name in names[120:]})
+    photos = [f"{40.8 + number * 0.001:.6f},-74.0_front{number}.jpg" for number in range(2)]
+    write(root / "annotation/NewYork-photos/test.json", {name: "a red door" for name in photos})
+    for version, those in (("NewYork", names), ("NewYork-photos", photos)):
+        for number, name in enumerate(those):
+            for view in ("satellite", "OSM"):
+                draw(root / f"{version}-{view}" / name, 1000 * (view == "OSM") + number, (4, 4))
+    return root
+
+
+def cross_view(root: Path) -> Path:
+    """Two classes of five pictures from the ground and from above."""
+    for place, view in enumerate(("ground", "satellite")):
+        for kind in ("river", "ship"):
+            for number in range(5):
+                draw(root / f"{view}/{kind}/{number}.jpg", 100 * place + 10 * (kind == "ship") + number)
     return root

@@ -58,6 +58,13 @@ def fieldglass_benchmarks():
         Offer("rs/ucm", f"{place}.captions:UCM", "captions of UC Merced: mean recall"),
         Offer("rs/patternnet", f"{place}.classes:PatternNet", "PatternNet, same class: mAP, ANMRR (arXiv 1706.03424)"),
         Offer("rs/eurosat", f"{place}.eurosat:EuroSAT", "EuroSAT, 13 bands, same class: mAP, ANMRR (arXiv 1709.00029)"),
+        Offer("rs/cvg-text", f"{place}.cvg_text:CVGText", "CVG-Text, a street in words: R@k, L@d (arXiv 2412.17007)"),
+        Offer("rs/crossviewret", f"{place}.cross_view:CrossViewRet", "ground and satellite, same class: mAP, P@k"),
+        Offer(
+            "rs/crisislandmark",
+            f"{place}.crisislandmark:CrisisLandMark",
+            "CrisisLandMark, radar and optical: nDCG@k (arXiv 2507.10403)",
+        ),
     ]
 
 
