@@ -103,6 +103,11 @@ def fieldglass_indexes():  # type: ignore[no-untyped-def]
     return [
         Offer("exact", "fieldglass.indexes.exact:Exact", "every row, no training; up to about 100 000 items"),
         Offer("ivf", "fieldglass.indexes.ivf:Ivf", "faiss IVF with 4-bit codes, tuned to a recall target"),
+        Offer(
+            "binary",
+            "fieldglass.indexes.binary:Binary",
+            "faiss over hashes, one bit a dimension, by Hamming distance",
+        ),
     ]
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from fieldglass.errors import DamagedError, UsageError
+from fieldglass.indexes.binary import Binary
 from fieldglass.indexes.exact import Exact
 from fieldglass.indexes.ivf import Ivf
+from fieldglass.testing import IndexContract
 from galleries import random_rows, unit
 
 DIM = 32
@@ -124,3 +126,22 @@ def test_few_rows_and_odd_dimensions(count, dim):
 def test_vectors_of_another_size_are_refused():
     with pytest.raises(UsageError, match="32 dimensions, not 8"):
         filled(Ivf).add(np.array([1]), random_rows(1, 8))
+
+
+class TestBinary(IndexContract):
+    """Ten bits of thirty-two say little: what it is for has 1024."""
+
+    index = "binary"
+    recall = 0.5
+
+
+def test_the_binary_index_orders_signs_as_their_inner_product():
+    random = np.random.default_rng(0)
+    signs = np.where(random.standard_normal((500, 64)) > 0, 1, -1).astype(np.float32) / 8
+    index = Binary()
+    index.add(np.arange(500) * 3, signs)
+    found = index.candidates(signs[:20], 10, None)
+    scores = signs[:20] @ signs.T
+    for row, rows in enumerate(found):
+        assert rows[0] == 3 * row
+        assert np.allclose(scores[row][rows // 3], np.sort(scores[row])[::-1][:10], atol=1e-6)

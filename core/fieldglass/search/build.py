@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LADDER", "build"]
 
 LADDER = 100_000  # live items from which "auto" builds an index
+HASHES = 20_000  # the same of fields that are stored as bits
 BLOCK = 32_768
 FRESH = 0.1  # of the collection: with a smaller tail an index is kept and the tail is scanned
 
@@ -51,7 +52,7 @@ def build(
     for field in fields or tuple(snapshot.fields):
         written += _moments(store, snapshot, field, say)
         live = int(np.count_nonzero(snapshot.present(field)))
-        wanted = "ivf" if kind == "auto" and live > LADDER else kind
+        wanted = _rung(snapshot.fields[field].dtype, live) if kind == "auto" else kind
         if wanted in ("auto", "exact") or not live:
             continue
         if kind == "auto" and _fresh(snapshot, field):
@@ -68,6 +69,13 @@ def build(
         _write(store, snapshot, field, indexed.name(field), index.save, {"kind": wanted, "rows": live})
         written.append(indexed.name(field))
     return written
+
+
+def _rung(dtype: str, live: int) -> str:
+    """The index that "auto" builds: hashes stay hashes, and cost more to scan than they save from far fewer rows on."""
+    if dtype == "bits":
+        return "binary" if live > HASHES else "auto"
+    return "ivf" if live > LADDER else "auto"
 
 
 def _moments(store: Store, snapshot: Snapshot, field: str, say: Progress) -> list[str]:

@@ -31,6 +31,29 @@ def fieldglass_encoders():
             "any encoder of pictures on slices, volumes and clips: windowed, then pooled by mean or max",
             frozenset({"images"}),
         ),
+        Offer(
+            "med/endofinder",
+            "fieldglass_medical.encoders.endofinder:EndoFinder",
+            "EndoFinder: polyps found again in colonoscopy, as vectors or as hashes of 1024 bits",
+            frozenset({"images", "patches"}),
+        ),
+        Offer(
+            "med/m3ret",
+            "fieldglass_medical.encoders.m3ret:M3Ret",
+            "one ViT for pictures, volumes and clips, of the recipe med/m3ret",
+            frozenset({"images", "patches"}),
+        ),
+    ]
+
+
+@hookimpl
+def fieldglass_recipes():
+    return [
+        Offer(
+            "med/m3ret",
+            "fieldglass_medical.recipes.m3ret:M3RetRecipe",
+            "one ViT on pictures, volumes and clips without labels, by MAE or SimDINO (after arXiv 2509.01360)",
+        )
     ]
 
 
