@@ -108,10 +108,10 @@ def _s2_manifest(name: str, level: str, baseline: str, taken: str, clouds: float
 
 def sentinel1(
     folder: Path, *, rows: int = 500, columns: int = 700, gain: float = 400.0, dn: int | None = None,
-    polarisations: tuple[str, ...] = ("vv", "vh"),
+    polarisations: tuple[str, ...] = ("vv", "vh"), orbit: str = "Descending", name: str = S1_NAME,
 ) -> Path:  # fmt: skip
     """A GRD product of 10 m pixels over T32TQM, descending, with ground control points and a calibration table."""
-    product = folder / S1_NAME
+    product = folder / name
     points = ground_points(rows, columns)
     lines = "".join(
         f"<calibrationVector><line>{line}</line><pixel count=\"3\">0 {columns // 2} {columns}</pixel>"
@@ -135,7 +135,7 @@ def sentinel1(
         )
         (product / "annotation" / f"{stem}.xml").write_text(
             "<product><adsHeader><missionId>S1A</missionId><startTime>2023-06-16T05:30:12.000000</startTime></adsHeader>"
-            "<generalAnnotation><productInformation><pass>Descending</pass></productInformation></generalAnnotation>"
+            f"<generalAnnotation><productInformation><pass>{orbit}</pass></productInformation></generalAnnotation>"
             "</product>"
         )
     (product / "manifest.safe").write_text("<xfdu:XFDU xmlns:xfdu='urn:ccsds:schema:xfdu:1'/>")

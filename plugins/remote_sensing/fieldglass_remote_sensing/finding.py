@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -38,6 +39,7 @@ def find(root: Path, base: Path | None = None) -> Iterator[Found | Problem]:
         else:
             yield each
     yield from sorted(_scenes(names, root, base or root), key=lambda found: found.id)
+    yield from _zarrs(root)
 
 
 def driver_of(path: str) -> str:
@@ -79,6 +81,19 @@ def _scenes(names: list[str], root: Path, base: Path) -> Iterator[Found]:
         if name not in claimed:
             world = world_file_of(base, name)
             yield Found("raster", name, (name,) if world is None else (name, world))
+
+
+def _zarrs(root: Path) -> Iterator[Problem]:
+    """Zarr stores, which are not read: folders, so that no file of theirs is found as one."""
+    for folder, folders, _ in os.walk(root):
+        stores = sorted(each for each in folders if each.lower().endswith(".zarr"))
+        folders[:] = [each for each in folders if each not in stores and not each.startswith(".")]
+        for each in stores:
+            said = (
+                "Zarr is not read. `gdal_translate 'ZARR:\"STORE\":/ARRAY' scene.tif -of COG`, or `rio.to_raster` of "
+                "rioxarray, makes what is."
+            )
+            yield Problem((Path(folder) / each).relative_to(root).as_posix(), "scene-zarr", said)
 
 
 def _assets(base: Path, name: str) -> set[str] | None:

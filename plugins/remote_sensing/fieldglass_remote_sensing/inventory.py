@@ -14,9 +14,11 @@ from fieldglass.cli.output import echo_json, echo_table
 from fieldglass.loaders import base_of
 from fieldglass.registry import registry
 from fieldglass.store.exporting import harmless
-from fieldglass.types import Problem
+from fieldglass.types import Item, Problem
+from fieldglass_remote_sensing.finding import Found
 from fieldglass_remote_sensing.loader import Scenes
 from fieldglass_remote_sensing.members import gdal_name
+from fieldglass_remote_sensing.patches import patches
 from fieldglass_remote_sensing.places import crs_name
 from fieldglass_remote_sensing.rasters import UNREADABLE, open_raster, settings
 from fieldglass_remote_sensing.scenes import Scene
@@ -30,7 +32,8 @@ def inventory(folder: Path, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row per scene or problem: its columns are those of `fieldglass rs scan`; None where it does not say."""
     loader: Scenes = registry().create("loaders", "rs/scenes", options)
     base = base_of(loader, folder)
-    return [_row(each, base) for each in loader.scenes(folder)]
+    rows = [_row(each, base) for each in loader.scenes(folder)]
+    return rows + [_patches(each, base) for each in loader.patch_files(folder)]
 
 
 def show(rows: list[dict[str, Any]], form: str) -> None:
@@ -65,6 +68,24 @@ def _row(found: Scene | Problem, base: Path) -> dict[str, Any]:
         "dtype": found.dtype,
         "nodata": _nodata(found, base),
     }
+
+
+def _patches(found: Found, base: Path) -> dict[str, Any]:
+    """An HDF5 file of patches: their number, and what the first one is."""
+    all_of_it = list(patches(found, base))
+    first: Mapping[str, Any] = next((each.metadata for each in all_of_it if isinstance(each, Item)), {})
+    bad = [each for each in all_of_it if isinstance(each, Problem)]
+    shown = {name: first.get(name) for name in ("sensor", "bands", "crs", "height", "width")}
+    return (
+        dict.fromkeys(_COLUMNS)
+        | shown
+        | {
+            "scene": found.id,
+            "reason": f"{len(all_of_it) - len(bad)} patches; this is the first",
+            "dtype": first.get("depth"),
+            "problem": f"{bad[0].code}: {bad[0].message} ({len(bad)} patches)" if bad else None,
+        }
+    )
 
 
 def _nodata(scene: Scene, base: Path) -> float | None:

@@ -128,10 +128,14 @@ class Scenes:
 
     def scenes(self, root: Path) -> Iterator[Scene | Problem]:
         """Every scene below `root`, from its headers."""
-        for found in find(root):
+        for found in find(root, base_of(self, root)):
             if isinstance(found, Found) and found.kind == "patches":
                 continue
             yield found if isinstance(found, Problem) else self._described(found, base_of(self, root))
+
+    def patch_files(self, root: Path) -> Iterator[Found]:
+        """The HDF5 files of patches below `root`, which are no scenes."""
+        return (each for each in find(root, base_of(self, root)) if isinstance(each, Found) and each.kind == "patches")
 
     def _described(self, found: Found, base: Path) -> Scene | Problem:
         with settings():
