@@ -25,7 +25,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 READMES = sorted(ROOT.glob("plugins/*/README.md"))
 BLOCK = re.compile(r"(?ms)^(?:<!-- (not run: [^\n]+) -->\n)?^```(\w*)\n(.*?)^```$")
 RUN = ("bash", "python")
-NOT_RUN = 8  # blocks that install packages, use the network, or need weights or a million items
+NOT_RUN = 9  # blocks that install packages, use the network, or need weights or a million items
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,20 @@ def desk(tmp_path, photographs, monkeypatch) -> Path:
         "4711;A cat on paper;19,90 €;cat.png;coffee.png;A\n4712;A rose;1.299,00 €;flower.jpg;;B\n",
         encoding="utf-8",
     )
+    _studies(tmp_path / "archive")
+    monkeypatch.setenv("FIELDGLASS_MEDICAL_KEY", str(tmp_path / "private" / "medical.key"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def _studies(folder: Path) -> None:
+    """Files that pydicom carries, of five patients; and a report, which is no picture."""
+    import pydicom
+
+    folder.mkdir()
+    files = Path(pydicom.__file__).parent / "data" / "test_files"
+    for each in ("CT_small", "693_J2KI", "MR_small", "examples_palette", "JPEG2000", "test-SR"):
+        shutil.copy(files / f"{each}.dcm", folder)
 
 
 def run_bash(block: Block, commands: Path) -> None:

@@ -11,7 +11,10 @@ from PIL import Image
 
 import fieldglass
 from fieldglass.cli import main
+from fieldglass.registry import registry
+from fieldglass.types import Item
 from fieldglass_medical.left_out import labelled, left_out
+from fieldglass_medical.loader import Dicom
 from fieldglass_medical.report import DISCLAIMER
 from fieldglass_medical.stated import NOTICE
 from medical.studies import LABELS, NAME, archive, picture, slice_of
@@ -149,6 +152,20 @@ def test_convert_writes_what_is_shown_and_states_the_window(place, tmp_path):
             assert shown.text == {"Window": row["window"], "Disclaimer": "Not for diagnosis"}
             assert shown.size == (64, 64)
         assert "Jane" not in row["file"] and NAME.encode() not in (tmp_path / "out" / row["file"]).read_bytes()
+
+
+def test_one_file_may_be_named_from_where_one_is(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(place / "archive" / "Jane0")
+    rows = json.loads(run("convert", "0.dcm", "--to", tmp_path / "out", "--json").stdout)
+    assert [row["problem"] for row in rows] == [""]
+    assert json.loads(run("scan", "0.dcm", "--json").stdout)["items"] == 1
+
+
+def test_the_demo_is_indexed_and_names_nobody(tmp_path):
+    demo = registry().create("demos", "studies", {"folder": tmp_path})
+    items = [each for each in Dicom(**demo.loader_options).scan(demo.source) if isinstance(each, Item)]
+    assert len(items) >= 10
+    assert all(search["image"].is_file() for search in demo.searches)
 
 
 def test_the_report_states_window_and_disclaimer_and_maps(place, tmp_path):

@@ -40,6 +40,7 @@ def convert(
     units (RAS, millimetres), without any header of the source.
     """
     made: Loader = registry().create("loaders", loader, options)
+    source = source.resolve()  # as every other caller of a loader does
     folder.mkdir(parents=True, exist_ok=True)
     for found in made.scan(source):
         if isinstance(found, Problem):

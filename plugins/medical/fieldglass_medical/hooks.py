@@ -71,3 +71,8 @@ def fieldglass_benchmarks():
         Offer("med/polypscene", f"{place}.polyps:PolypScene", "polyps seen again, several views each"),
         Offer("med/polyptwin", f"{place}.polyps:PolypTwin", "polyps seen again, among distractors"),
     ]
+
+
+@hookimpl
+def fieldglass_demos():
+    return [Offer("studies", "fieldglass_medical.demo:studies", "Real DICOM files that pydicom carries.")]

@@ -18,7 +18,7 @@ def inventory(folder: Path, loader: str, options: Mapping[str, Any]) -> dict[str
     made = registry().create("loaders", loader, options)
     items: list[Item] = []
     problems: list[Problem] = []
-    for each in made.scan(folder):
+    for each in made.scan(folder.resolve()):
         if isinstance(each, Item):
             items.append(each)
         else:
