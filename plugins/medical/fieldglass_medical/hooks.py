@@ -53,7 +53,12 @@ def fieldglass_recipes():
             "med/m3ret",
             "fieldglass_medical.recipes.m3ret:M3RetRecipe",
             "one ViT on pictures, volumes and clips without labels, by MAE or SimDINO (after arXiv 2509.01360)",
-        )
+        ),
+        Offer(
+            "med/endofinder",
+            "fieldglass_medical.recipes.endofinder:EndoFinderRecipe",
+            "pictures of polyps found again: contrast, entropy, and masking that leaves the polyp",
+        ),
     ]
 
 

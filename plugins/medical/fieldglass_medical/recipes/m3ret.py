@@ -15,6 +15,8 @@ from fieldglass_medical.encoders.m3ret import canonical, tensor
 from fieldglass_medical.encoders.m3ret_network import Shape, embedded, network, patches_of, tokens_of
 from fieldglass_medical.recipes.objectives import kept_patches, reconstruction, simdino
 from fieldglass_medical.recipes.pictures import CollectionPictures
+from fieldglass_medical.recipes.schedules import warmed_cosine
+from fieldglass_medical.recipes.views import crop
 
 __all__ = ["M3RetRecipe"]
 
@@ -76,7 +78,7 @@ class M3RetRecipe:
         self.seed, self.device = seed, device
         display = Display(window)
         self.pictures = CollectionPictures(
-            collection, lambda sample: canonical(sample, display, self.shape, self.name), self.name
+            collection, lambda sample, _: canonical(sample, display, self.shape, self.name), self.name
         )
         self.plan = Plan(epochs, self.pictures.count(batch), clip=3.0, precision=precision)
         self.module = self._modules(decoder_width, decoder_depth, projection).to(device)
@@ -107,17 +109,7 @@ class M3RetRecipe:
 
     def schedule(self, optimiser: Any) -> Any:
         """Linear up, then down along a cosine."""
-        import math
-
-        steps = max(1, self.plan.epochs * (self.plan.batches or 1))
-        rise = max(1, round(self.warmup * steps))
-
-        def factor(step: int) -> float:
-            if step < rise:
-                return (step + 1) / rise
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, steps - rise))))
-
-        return self.torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        return warmed_cosine(optimiser, max(1, self.plan.epochs * (self.plan.batches or 1)), self.warmup)
 
     def validate(self) -> Mapping[str, float]:
         """Nothing is held out."""
@@ -183,8 +175,8 @@ class M3RetRecipe:
                     for mine, new in zip(one.parameters(), other.parameters(), strict=True):
                         mine.lerp_(new, 1 - rate)
         small = max(shape.patch, shape.size // 2 // shape.patch * shape.patch)
-        views = [_crop(torch, samples, shape.size, 0.4, 1.0) for _ in range(2)]
-        crops = [_crop(torch, samples, small, 0.1, 0.4) for _ in range(self.local)]
+        views = [crop(torch, samples, shape.size, 0.4, 1.0) for _ in range(2)]
+        crops = [crop(torch, samples, small, 0.1, 0.4) for _ in range(self.local)]
         with torch.no_grad():
             taught = [self._features(module.teacher, module.teacher_head, view) for view in views]
         seen = [self._features(module.student, module.head, view) for view in (*views, *crops)]
@@ -197,20 +189,3 @@ class M3RetRecipe:
 
 def _head(nn: Any, width: int, projection: int) -> Any:
     return nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, projection))
-
-
-def _crop(torch: Any, samples: Any, side: int, least: float, most: float) -> Any:
-    """One crop of every sample of the batch, of `least` to `most` of its area, mirrored or not, `side` pixels wide."""
-    count, _, _, height, width = samples.shape
-    area = least + (most - least) * torch.rand(count)
-    share = area.sqrt()
-    top, left = ((1 - share) * torch.rand(count) for _ in range(2))
-    mirrored = torch.rand(count) < 0.5
-    found = []
-    for row in range(count):
-        high, wide = max(1, int(share[row] * height)), max(1, int(share[row] * width))
-        first, second = int(top[row] * height), int(left[row] * width)
-        part = samples[row, :, :, first : first + high, second : second + wide].transpose(0, 1)
-        part = torch.nn.functional.interpolate(part, (side, side), mode="bilinear", antialias=True)
-        found.append((part.flip(-1) if mirrored[row] else part).transpose(0, 1))
-    return torch.stack(found)

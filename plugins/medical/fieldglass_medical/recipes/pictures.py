@@ -24,11 +24,11 @@ _CACHED = 512 << 20  # bytes of prepared pictures that are kept
 class CollectionPictures:
     """The pictures, volumes and clips of a collection: what was indexed can be decoded.
 
-    `prepare` makes an array of a sample; those of one shape come in one batch. Pictures are decoded at their first
-    use, and kept up to half a gigabyte.
+    `prepare` makes an array of a sample and its id; those of one shape come in one batch. Pictures are decoded at
+    their first use, and kept up to half a gigabyte.
     """
 
-    def __init__(self, collection: str, prepare: Callable[[Sample], NDArray[np.uint8]], recipe: str) -> None:
+    def __init__(self, collection: str, prepare: Callable[[Sample, str], NDArray[np.uint8]], recipe: str) -> None:
         if not collection:
             raise UsageError(
                 f"{recipe} learns from the pictures of a collection.", hint="Give --set collection=DIR; any encoder."
@@ -49,7 +49,7 @@ class CollectionPictures:
         """(depth, height, width, 3) uint8."""
         found = self._kept.get(row)
         if found is None:
-            found = self._prepare(self._open.engine.view().read(self.ids[row]))
+            found = self._prepare(self._open.engine.view().read(self.ids[row]), self.ids[row])
             if self._bytes + found.nbytes <= _CACHED:
                 self._kept[row], self._bytes = found, self._bytes + found.nbytes
         return np.asarray(found)
