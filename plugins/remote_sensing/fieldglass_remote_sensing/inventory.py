@@ -17,10 +17,8 @@ from fieldglass.store.exporting import harmless
 from fieldglass.types import Item, Problem
 from fieldglass_remote_sensing.finding import Found
 from fieldglass_remote_sensing.loader import Scenes
-from fieldglass_remote_sensing.members import gdal_name
 from fieldglass_remote_sensing.patches import patches
 from fieldglass_remote_sensing.places import crs_name
-from fieldglass_remote_sensing.rasters import UNREADABLE, open_raster, settings
 from fieldglass_remote_sensing.scenes import Scene
 
 __all__ = ["inventory", "show"]
@@ -32,7 +30,7 @@ def inventory(folder: Path, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row per scene or problem: its columns are those of `fieldglass rs scan`; None where it does not say."""
     loader: Scenes = registry().create("loaders", "rs/scenes", options)
     base = base_of(loader, folder)
-    rows = [_row(each, base) for each in loader.scenes(folder)]
+    rows = [_row(each) for each in loader.scenes(folder)]
     return rows + [_patches(each, base) for each in loader.patch_files(folder)]
 
 
@@ -50,7 +48,7 @@ def show(rows: list[dict[str, Any]], form: str) -> None:
         echo_table(_COLUMNS, [[row[name] for name in _COLUMNS] for row in rows], right="gsd height width nodata")
 
 
-def _row(found: Scene | Problem, base: Path) -> dict[str, Any]:
+def _row(found: Scene | Problem) -> dict[str, Any]:
     empty: dict[str, Any] = dict.fromkeys(_COLUMNS)
     if isinstance(found, Problem):
         return empty | {"scene": found.subject, "problem": f"{found.code}: {found.message}"}
@@ -66,7 +64,7 @@ def _row(found: Scene | Problem, base: Path) -> dict[str, Any]:
         "height": found.height,
         "width": found.width,
         "dtype": found.dtype,
-        "nodata": _nodata(found, base),
+        "nodata": _nodata(found),
     }
 
 
@@ -88,12 +86,7 @@ def _patches(found: Found, base: Path) -> dict[str, Any]:
     )
 
 
-def _nodata(scene: Scene, base: Path) -> float | None:
+def _nodata(scene: Scene) -> float | None:
     """What the file of the first band declares, else what its product fixes."""
     layer = scene.layers[0]
-    try:
-        with settings(), open_raster(gdal_name(base, layer.file), layer.driver, **layer.options) as raster:
-            declared = raster.nodata
-    except UNREADABLE:
-        declared = None
-    return layer.nodata if declared is None else float(declared)
+    return layer.nodata if layer.declared is None else layer.declared

@@ -42,6 +42,7 @@ class Layer:
     role: Literal["image", "classes"] = "image"
     nodata: float | None = None  # where the file itself declares none
     options: Mapping[str, Any] = field(default_factory=dict)  # of the driver
+    declared: float | None = None  # the no-data of the file's first band
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ def describe_raster(
         tuple(raster.scales[n - 1] for n in kept),
         tuple(raster.offsets[n - 1] for n in kept),
         options=options or {},
+        declared=None if raster.nodata is None else float(raster.nodata),
     )
     radiometry, layer, bands = radiometry_of(layer, bands, dtype, found, id, tags, choices, palette=palette is not None)
     found = _from_above(found, bands, dtype, grid)
