@@ -220,8 +220,12 @@ class Collection(Searchable):
 
     def relocate(self, name: str, root: str | os.PathLike[str]) -> None:
         """Say where a source lies now."""
+        from fieldglass.ingest.making import concealed
+
+        place = Path(root).expanduser().resolve()
+        source = self.store.snapshot().sources.get(name)
         with self.store.writer("relocate") as writer:
-            writer.relocate(name, Path(root).expanduser().resolve())
+            writer.relocate(name, place if source is None else concealed(source, place))
 
     # Looking
 

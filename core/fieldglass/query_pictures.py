@@ -35,7 +35,7 @@ class PictureReader:
         found, name = None, "picture"
         if isinstance(thing, (str, os.PathLike)):
             found, sample = self._file(Path(thing).expanduser(), item)
-            name = Path(thing).name
+            name = "picture" if self.loader.private else Path(thing).name
         elif isinstance(thing, (bytes, bytearray, memoryview)):
             found, sample = self._bytes(thing, item)
         else:

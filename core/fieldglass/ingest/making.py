@@ -16,7 +16,7 @@ from fieldglass.store import Field, Source
 if TYPE_CHECKING:
     from fieldglass.interfaces import Encoder, Loader
 
-__all__ = ["cores", "field_of", "make_loader", "source_name", "source_root"]
+__all__ = ["concealed", "cores", "field_of", "make_loader", "source_name", "source_root"]
 
 
 def make_loader(name: str, options: Mapping[str, Any], encoder: Encoder) -> Loader:
@@ -31,6 +31,14 @@ def make_loader(name: str, options: Mapping[str, Any], encoder: Encoder) -> Load
         if pixels:
             chosen["pixels"] = int(pixels)
     return Shown(registry().create("loaders", name, chosen), encoder)
+
+
+def concealed(source: Source, root: Path) -> Path:
+    """What a collection keeps for a new root of a source: the root, unless it is kept beside a key."""
+    if source.root.is_absolute():
+        return root
+    kept: Path = registry().create("loaders", source.loader, dict(source.options)).conceal(root)
+    return kept
 
 
 def field_of(

@@ -90,7 +90,8 @@ def ingest(
     made = make_loader(loader, options, encoder)
     started = time.monotonic()
     with store.writer("index") as writer, ExitStack() as stack:
-        source = writer.add_source(name or _named(root, store), root, loader, options)
+        kept = made.conceal(root)
+        source = writer.add_source(name or _named(kept, store), kept, loader, options)
         group = getattr(made, "exclude_group", "")
         if group:
             writer.keep_property("exclude_group", group)
@@ -122,7 +123,7 @@ def _named(root: Path, store: Store) -> str:
     """The name of a source that was given none. UsageError where it may be an old one that has moved."""
     sources = store.snapshot().sources
     name = source_name(root, sources)
-    lost = [each for each in sources.values() if not each.root.exists()]
+    lost = [each for each in sources.values() if each.root.is_absolute() and not each.root.exists()]
     if name not in sources and lost:
         command = f"fieldglass relocate {quote(str(store.path))} {quote(lost[0].name)} {quote(str(root))}"
         raise UsageError(

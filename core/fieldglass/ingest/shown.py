@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fieldglass.loaders.paths import base_of
 from fieldglass.types import Item, Problem, Sample
@@ -41,6 +41,11 @@ class Shown:
     def base(self, root: Path) -> Path:
         """The folder that paths are relative to."""
         return base_of(self._loader, root)
+
+    def conceal(self, root: Path) -> Path:
+        """What the collection keeps in place of the path of a source: the path, unless the loader hides it."""
+        method = getattr(self._loader, "conceal", None)
+        return root if method is None else cast("Path", method(root))
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """As the loader does."""

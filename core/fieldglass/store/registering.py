@@ -15,9 +15,14 @@ from fieldglass.store.codec import check_spec
 from fieldglass.store.records import Field, Source
 from fieldglass.store.snapshot import read_fields, read_sources
 
-__all__ = ["add_field", "add_source", "move_source"]
+__all__ = ["absolute", "add_field", "add_source", "move_source"]
 
 _FIELD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def absolute(root: Path) -> Path:
+    """A root with its links followed; the name that a private loader keeps for one ("private-...") as it is."""
+    return root if root.parts == (root.name,) and root.name.startswith("private-") else root.resolve()
 
 
 def add_source(
@@ -53,7 +58,7 @@ def move_source(connection: sqlite3.Connection, name: str, root: Path) -> None:
     known = read_sources(connection)
     if name not in known:
         raise UnknownNameError(f"There is no source {name!r}.", hint=f"Sources: {', '.join(known) or 'none'}.")
-    if not root.exists():
+    if root.is_absolute() and not root.exists():  # a relative one is a name that a private loader made
         raise UsageError(f"{root} does not exist.")
     others = {other: source for other, source in known.items() if other != name}
     _drop_empty(connection, root, others)

@@ -29,7 +29,7 @@ from fieldglass.store.metadata import Touched, annotate, touch
 from fieldglass.store.packing import pack
 from fieldglass.store.parcels import Parcel, link_files, list_parcels, read_parcel
 from fieldglass.store.records import Column, Committed, Entry, Fault, Field, Known, Source
-from fieldglass.store.registering import add_field, add_source, move_source
+from fieldglass.store.registering import absolute, add_field, add_source, move_source
 from fieldglass.store.scans import begin_scan, forget, see, unseen
 from fieldglass.store.segments import FOLDER
 from fieldglass.store.snapshot import read_fields, read_sources
@@ -79,7 +79,7 @@ class Writer:
         UsageError where the root overlaps with another's, or the name cannot be used.
         """
         with self._transaction():
-            source = add_source(self._connection, name, root.resolve(), loader, options or {})
+            source = add_source(self._connection, name, absolute(root), loader, options or {})
             touch_state(self._connection)
         return source
 
@@ -92,7 +92,7 @@ class Writer:
     def relocate(self, name: str, root: Path) -> None:
         """The root of a source has moved. Nothing is read again. An empty source that is in its way goes."""
         with self._transaction():
-            move_source(self._connection, name, root.resolve())
+            move_source(self._connection, name, absolute(root))
             touch_state(self._connection)
 
     def add_field(self, field: Field) -> None:

@@ -13,7 +13,7 @@ from typing import IO
 from fieldglass.loaders.paths import inside, open_regular, portable
 from fieldglass_medical.refusal import Refusal
 
-__all__ = ["MEMBER", "members", "open_place", "walk"]
+__all__ = ["MEMBER", "base_of_root", "members", "open_place", "places_below", "walk"]
 
 MEMBER = "\x1f"  # between the path of an archive and the name of a file in it
 MAX_MEMBERS = 200_000
@@ -32,6 +32,26 @@ def walk(root: Path, base: Path) -> Iterator[str]:
         for name in sorted(names):
             if not name.startswith("."):
                 yield portable(Path(folder, name).relative_to(base).as_posix())
+
+
+def base_of_root(root: Path) -> Path:
+    """The folder that places are relative to."""
+    return (root.parent if root.is_file() else root).resolve()
+
+
+def places_below(root: Path) -> Iterator[str]:
+    """Every file of a folder and of the archives there; an archive that is damaged holds none."""
+    base = base_of_root(root)
+    for name in walk(root.resolve(), base):
+        yield name
+        if not name.lower().endswith(".zip"):
+            continue
+        try:
+            with open_place(base, name) as archive:
+                names = members(archive)
+        except (OSError, ValueError, Refusal):
+            continue
+        yield from (name + MEMBER + each for each in names)
 
 
 def members(file: IO[bytes]) -> list[str]:

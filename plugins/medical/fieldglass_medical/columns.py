@@ -13,7 +13,7 @@ from typing import Any
 from fieldglass_medical.frames import count
 from fieldglass_medical.pixels import number
 
-__all__ = ["columns_of"]
+__all__ = ["COLUMNS", "columns_of", "is_public"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -49,6 +49,20 @@ _PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 _OLDEST = 90  # beyond, an age tells who someone is
 _SCREENS = {"SECONDARY", "SCREEN SAVE"}
 _WRITTEN_ON = {"US", "SC", "OT", "ES"}
+
+
+COLUMNS = _words(
+    "modality body_part view sex age manufacturer kernel kvp slice_thickness rows columns frames burned_in frame "
+    "slices slice_spacing phase tilt series instances patient study duration"
+)
+
+
+def is_public(text: str) -> bool:
+    """Whether a text is a word of the lists, or a number: it may stand in a collection."""
+    word = text.strip().upper()
+    if word in _MODALITIES | _BODY_PARTS | _VIEWS or text in _MAKERS.values() or _KERNEL.fullmatch(text):
+        return True
+    return not word.strip("0123456789.+-E ")
 
 
 def columns_of(header: Any) -> dict[str, Any]:

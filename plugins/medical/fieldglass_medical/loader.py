@@ -16,7 +16,7 @@ import pydicom
 from fieldglass.errors import LoaderError, UsageError
 from fieldglass.loaders.paths import OutsideError, inside
 from fieldglass.types import Item, Problem, Sample
-from fieldglass_medical.archive import MEMBER, members, open_place, walk
+from fieldglass_medical.archive import MEMBER, base_of_root, members, open_place, walk
 from fieldglass_medical.decode import check_size, frames
 from fieldglass_medical.frames import count, frame_header
 from fieldglass_medical.headers import Header, read_header
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Dicom"]
 
 _SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+
+_ROOT = "private-"
 
 
 class Dicom:
@@ -82,9 +84,10 @@ class Dicom:
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """The items by their headers, in the order of the paths; series and studies after all files are seen."""
+        root = self._real(root)
         if not root.exists():
             raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
-        base = _base(root)
+        base = self.base(root)
         grouped = self.level in ("series", "study")
         gathered = Gathered(self.identity, base, allow_irregular=self.allow_irregular) if grouped else None
         seen: set[str] = set()
@@ -112,10 +115,26 @@ class Dicom:
         finally:
             self.identity.flush()
 
+    def base(self, root: Path) -> Path:
+        """The folder that the paths beside the key are relative to."""
+        return base_of_root(self._real(root))
+
+    def conceal(self, root: Path) -> Path:
+        """A name for a root that the collection may keep; the path itself lies beside the key."""
+        name = _ROOT + self.identity.of("root", str(root))[:16]
+        self.identity.remember(Path(), name, str(root))
+        self.identity.flush()
+        return Path(name)
+
+    def _real(self, root: Path) -> Path:
+        if not root.name.startswith(_ROOT) or root.exists():
+            return root
+        return Path(self.identity.path(Path(), root.name) or root)
+
     def headers(self, root: Path) -> Iterator[Header | Problem]:
         """What each DICOM file says of itself; no pixel is read."""
-        base = _base(root)
-        for name in walk(root, base):
+        base = self.base(root)
+        for name in walk(self._real(root).resolve(), base):
             yield from self._file(name, base)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
@@ -163,7 +182,7 @@ class Dicom:
 
     def volume(self, item: Item, root: Path) -> Volume:
         """The volume of an item that is one, with its affine. Refusal for one that is none."""
-        base = _base(root)
+        base = self.base(root)
         place = self.identity.path(base, str(item.locator.get("file", item.id)))
         if place is None or "axes" not in item.locator:
             raise Refusal("series-none", "It is no volume, or the key is another one.")
@@ -178,7 +197,7 @@ class Dicom:
 
     def _read_file(self, subject: str, items: list[Item], root: Path) -> Iterator[Sample | Problem]:
         """Items of one file, opened once; a frame that fails costs no other."""
-        left, base = list(items), _base(root)
+        left, base = list(items), self.base(root)
         while left:
             try:
                 place = self.identity.path(base, subject)
@@ -227,10 +246,6 @@ def _spacing(text: str) -> tuple[float, float, float] | None:
     if len(found) != 3 or not all(np.isfinite(each) and 0.05 <= each <= 100 for each in found):
         raise UsageError(f"{text!r} is no spacing.", hint='Give millimetres: "1" or "3,1,1" (slices, rows, columns).')
     return found[0], found[1], found[2]
-
-
-def _base(root: Path) -> Path:
-    return (root.parent if root.is_file() else root).resolve()
 
 
 def _quiet() -> None:
