@@ -14,12 +14,12 @@ from fieldglass.registry import registry
 from fieldglass.store import Field, Source
 
 if TYPE_CHECKING:
-    from fieldglass.interfaces import Encoder, Loader
+    from fieldglass.interfaces import Encoder
 
 __all__ = ["concealed", "cores", "field_of", "make_loader", "source_name", "source_root"]
 
 
-def make_loader(name: str, options: Mapping[str, Any], encoder: Encoder) -> Loader:
+def make_loader(name: str, options: Mapping[str, Any], encoder: Encoder) -> Shown:
     """The loader of that name, for that encoder.
 
     Its option `pixels`, where it has one and it is not given, is the encoder's; what the encoder does not take is
