@@ -24,6 +24,7 @@ __all__ = ["check_size", "check_syntax", "frames"]
 _KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 _JPEG = {f"1.2.840.10008.1.2.4.{each}" for each in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)}
 _DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+_PLUGINS = ("pydicom", "pylibjpeg", "pyjpegls", "pillow", "gdcm")
 _VALUE_TYPES = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _LEAST_FRAME = 16  # bytes that the smallest compressed frame takes with its item header
 _EXTRAS = {
@@ -77,7 +78,8 @@ def frames(opened: Opened, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
     if opened.syntax.is_encapsulated:
         _check_streams(opened, indices, options)
     decoder = get_decoder(opened.syntax)
-    arrays = decoder.iter_array(opened.file, indices=list(indices), validate=True, **options)
+    plugin = _plugin(decoder)
+    arrays = decoder.iter_array(opened.file, indices=list(indices), validate=True, decoding_plugin=plugin, **options)
     while True:
         try:
             array, _ = next(arrays)
@@ -90,6 +92,17 @@ def frames(opened: Opened, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
             said = f"No decoder here takes this {opened.syntax.name} ({opened.syntax}).{hint}"
             raise Refusal("dicom-transfer-syntax", said) from error
         yield array
+
+
+def _plugin(decoder: Any) -> str:
+    """The plug-in to decode by: gdcm only where there is no other, since a damaged frame can make it end the process.
+
+    "" where nothing is to be chosen: the pixels are not compressed.
+    """
+    if not decoder.UID.is_encapsulated:
+        return ""
+    there = decoder.available_plugins
+    return next((name for name in _PLUGINS if name in there), "")
 
 
 def _hint(syntax: Any) -> str:

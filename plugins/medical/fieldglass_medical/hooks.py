@@ -12,7 +12,8 @@ def fieldglass_loaders():
             "med/dicom",
             "fieldglass_medical.loader:Dicom",
             "DICOM instances, frames, series and studies; ids as keyed hashes",
-        )
+        ),
+        Offer("med/nifti", "fieldglass_medical.nifti:Nifti", "NIfTI volumes; ids as keyed hashes"),
     ]
 
 

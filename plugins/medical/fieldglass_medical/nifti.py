@@ -1,0 +1,158 @@
+"""NIfTI: volumes of a folder by nibabel, and volumes written as NIfTI (RAS)."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fieldglass.errors import LoaderError, UsageError
+from fieldglass.loaders.paths import OutsideError, inside
+from fieldglass.types import Item, Problem, Sample
+from fieldglass_medical.archive import base_of_root, walk
+from fieldglass_medical.identity import Identity, default_key
+from fieldglass_medical.refusal import Refusal
+from fieldglass_medical.samples import shown
+from fieldglass_medical.volume import Volume
+from fieldglass_medical.windows import parse_window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Nifti", "write_nifti"]
+
+_SUFFIXES = (".nii", ".nii.gz")
+_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+class Nifti:
+    """NIfTI volumes (.nii, .nii.gz) below a folder. Four-dimensional ones are taken at `volume`.
+
+    :param units: "hu" for computed tomography in Hounsfield units; "grey" scales each volume by its percentiles.
+    :param window: how Hounsfield units are shown, as of `med/dicom`.
+    :param volume: which volume of a series over time, from 0.
+    :param key: the file of the secret key; made where it is missing.
+    :param max_bytes: a larger volume is refused from its header.
+
+    (D, H, W, 1) float32 in the plane and order of `med/dicom`: slices towards the head, rows towards the back, columns
+    towards the left. Ids are keyed hashes of the paths, since paths tell patients. For research, not for diagnosis.
+    """
+
+    private = True
+    exclude_group = "patient"
+
+    def __init__(
+        self, *, units: str = "grey", window: str = "soft", volume: int = 0, key: str = "", max_bytes: int = 2 << 30
+    ) -> None:
+        if units not in ("hu", "grey"):
+            raise UsageError(f"units={units!r} is not known.", hint="Give hu or grey.")
+        if volume < 0 or max_bytes < 1:
+            raise UsageError("volume must be 0 or more, and max_bytes 1 or more.")
+        self.units, self.volume, self.max_bytes = units, volume, max_bytes
+        self.center, self.width = parse_window(window)
+        self.identity = Identity(Path(key) if key else default_key())
+
+    def scan(self, root: Path) -> Iterator[Item | Problem]:
+        """One item per file, from its header. A file's folder is its patient."""
+        if not root.exists():
+            raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
+        base = base_of_root(root)
+        try:
+            for name in walk(root.resolve(), base):
+                if name.lower().endswith(_SUFFIXES):
+                    yield self._item(name, base)
+        finally:
+            self.identity.flush()
+
+    def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
+        """The volumes, or why not."""
+        base = base_of_root(root)
+        for item in items:
+            try:
+                name = self.identity.path(base, item.id)
+                if name is None:
+                    raise FileNotFoundError
+                yield self._sample(inside(base, name))
+            except Exception as error:  # nibabel raises many kinds, and their texts hold the path
+                yield _problem(item.id, error)
+
+    def preview(self, sample: Sample) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8: the middle slice."""
+        return shown(sample, self.center, self.width)
+
+    def _item(self, name: str, base: Path) -> Item | Problem:
+        subject = self.identity.of("file", name)
+        try:
+            path = inside(base, name)
+            status = path.stat()
+            shape, spacing = self._header(path)
+        except Exception as error:
+            return _problem(subject, error)
+        self.identity.remember(base, subject, name)
+        folder = name.rpartition("/")[0]
+        stamp = self.identity.of("stamp", f"{status.st_size}-{status.st_mtime_ns}")
+        columns: dict[str, Any] = {"rows": shape[1], "columns": shape[0], "slices": shape[2]}
+        columns["slice_spacing"] = round(spacing[2], 4)
+        patient = self.identity.of("folder", folder) if folder else subject
+        return Item(subject, (), {"file": subject, "stamp": stamp}, columns, {"patient": patient})
+
+    def _header(self, path: Path) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        import nibabel
+
+        header = nibabel.load(path).header
+        shape = tuple(int(each) for each in header.get_data_shape())
+        if len(shape) not in (3, 4) or min(shape) < 1:
+            raise Refusal("nifti-shape", f"It has {len(shape)} dimensions; 3 or 4 are read.")
+        if len(shape) == 4 and self.volume >= shape[3]:
+            raise Refusal("nifti-shape", f"It has {shape[3]} volumes, and volume={self.volume} is asked for.")
+        if 4 * int(np.prod(shape[:3], dtype=np.int64)) > self.max_bytes:
+            raise Refusal("nifti-too-large", "The volume is over the limit (--set max_bytes=N).")
+        if header.get_data_dtype().names or header.get_data_dtype().kind == "c":
+            raise Refusal("nifti-colour", "Colour and complex values are not read.")
+        return shape, tuple(float(each) for each in header.get_zooms())
+
+    def _sample(self, path: Path) -> Sample:
+        import nibabel
+
+        self._header(path)
+        image = nibabel.load(path)
+        if len(image.shape) == 4:
+            image = image.slicer[..., self.volume : self.volume + 1]
+            image = nibabel.Nifti1Image(np.asarray(image.dataobj, dtype=np.float32)[..., 0], image.affine)
+        image = nibabel.as_closest_canonical(image)  # RAS
+        values = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)[:, ::-1, ::-1]  # LPS, slices first
+        spacing = tuple(float(each) if np.isfinite(each) and each > 0 else 1.0 for each in image.header.get_zooms()[:3])
+        valid = np.isfinite(values)
+        mask = None if valid.all() else np.ascontiguousarray(valid)
+        values = np.ascontiguousarray(np.where(valid, values, np.float32(0)))
+        if self.units == "grey":
+            inner = values if mask is None else values[mask]
+            low, high = np.percentile(inner, (0.5, 99.5)) if inner.size else (0.0, 1.0)
+            values = np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
+        bands, units = (("HU",), "HU") if self.units == "hu" else (("L",), "unit")
+        return Sample("volume", values[..., None], bands, units, mask, spacing[::-1])
+
+
+def write_nifti(volume: Volume, path: Path) -> None:
+    """A volume as NIfTI-1 with its affine in RAS; nothing of a header but geometry and values goes along."""
+    import nibabel
+
+    values = np.ascontiguousarray(volume.values.transpose(2, 1, 0))
+    image = nibabel.Nifti1Image(values, _FROM_LPS @ volume.affine)
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, path)
+
+
+def _problem(subject: str, error: Exception) -> Problem:
+    if isinstance(error, Refusal):
+        return Problem(subject, error.code, error.message)
+    if isinstance(error, OutsideError):
+        return Problem(subject, "path-outside", "The link leads out of the source.")
+    if isinstance(error, FileNotFoundError):
+        return Problem(subject, "file-missing", "The file is not there, or the key is another one.")
+    if isinstance(error, (EOFError, gzip.BadGzipFile)):
+        return Problem(subject, "nifti-truncated", "The file ends before its data does.")
+    return Problem(subject, "nifti-damaged", f"The file cannot be read ({type(error).__name__}).")
