@@ -103,17 +103,21 @@ class Dicom:
                 if found.warning and (about := found.groups.get("series", "") + found.warning[0]) not in seen:
                     yield Problem(found.subject, *found.warning, severity="warning")
                     seen.add(about)  # once a series
-                if gathered is not None:
-                    left_out = gathered.add(found)
-                    yield from [left_out] if left_out else []
-                elif self.level == "frame":
-                    yield from frames_of(found)
-                else:
-                    yield instance_of(found, self.identity, base)
+                yield from self._taken(found, gathered, base)
             if gathered is not None:
                 yield from gathered.series() if self.level == "series" else gathered.studies()
         finally:
             self.identity.flush()
+
+    def _taken(self, header: Header, gathered: Gathered | None, base: Path) -> list[Item | Problem]:
+        """The items of one file, or none yet where it is gathered; its tags are parsed only now, and may be damaged."""
+        try:
+            if gathered is not None:
+                left_out = gathered.add(header)
+                return [left_out] if left_out else []
+            return list(frames_of(header)) if self.level == "frame" else [instance_of(header, self.identity, base)]
+        except Exception as error:
+            return [_problem(header.subject, error, "dicom-damaged", "The header cannot be read")]
 
     def base(self, root: Path) -> Path:
         """The folder that the paths beside the key are relative to."""
