@@ -39,7 +39,9 @@ def as_json(found):
 def test_every_benchmark_runs_to_its_figures(run, tmp_path, name):
     write = {**WRITTEN, "cirr": files.cirr, "fashioniq": files.fashioniq}[name]
     root = write(tmp_path / "root")
-    found = as_json(run("eval", name, "--root", root, "--encoder", "tiny", "--format", "json"))
+    out = ("--out", tmp_path / "result.json", "--format", "json")
+    found = as_json(run("eval", name, "--root", root, "--encoder", "tiny", *out))
+    assert found["metrics"] == json.loads((tmp_path / "result.json").read_text())["metrics"]
     assert found["metrics"] and all(np.isfinite(value) for value in found["metrics"].values())
     assert found["queries"]["answered"] == found["queries"]["all"] > 0 and found["subset"] == ""
     assert found["encoder"]["fingerprint"] == "tiny-0"

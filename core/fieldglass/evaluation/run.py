@@ -88,11 +88,7 @@ def evaluate(
     metrics = {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
     files = {name: value for name, value in found.items() if name not in metrics}
     tally = getattr(benchmark, "tally", None)
-    values = (
-        {name: list(zip(tally.queries[name], tally.values(name).tolist(), strict=True)) for name in tally.metrics}
-        if tally is not None
-        else {}
-    )
+    values = {name: tally.answered(name) for name in tally.metrics} if tally is not None else {}
     return Outcome(
         metrics,
         files,

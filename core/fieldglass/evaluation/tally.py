@@ -45,6 +45,11 @@ class Tally:
         """(n,) float64, one a query; empty where there is no such metric."""
         return np.array(self._values.get(metric, ()), dtype=np.float64)
 
+    def answered(self, metric: str) -> list[tuple[str, float]]:
+        """(query, value) of those that count: NaN is a query that this metric skips."""
+        pairs = zip(self.queries[metric], self.values(metric).tolist(), strict=True)
+        return [(query, value) for query, value in pairs if not math.isnan(value)]
+
     def mean(self, metric: str) -> float:
         """Over the queries that count; 0 where none does."""
         values = self.values(metric)
