@@ -189,3 +189,15 @@ def test_no_name_of_the_patient_is_in_the_collection(place):
         if file.is_file():
             content = file.read_bytes()
             assert NAME.encode() not in content and b"Jane0" not in content.replace(str(place).encode(), b"")
+
+
+def test_audit_finds_what_a_label_told_and_nothing_before(place, tmp_path):
+    archive(tmp_path, patients=2, slices=1)
+    run("index", tmp_path / "archive", "--to", tmp_path / "c.collection", "--encoder", "mini")
+    found = json.loads(run("audit", tmp_path / "c.collection", "--source", tmp_path / "archive", "--json").stdout)
+    assert found["clean"] and found["strings"] > 5 and found["sources"] == 2
+    with fieldglass.open(tmp_path / "c.collection") as collection:
+        snapshot = collection.store.snapshot()
+        collection.set_metadata([(snapshot.ids(snapshot.live_positions())[0], {"told": NAME})])
+    found = CliRunner().invoke(main, ["med", "audit", str(tmp_path / "c.collection"), "--json"])
+    assert found.exit_code == 3 and NAME not in found.output

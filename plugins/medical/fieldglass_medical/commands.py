@@ -11,7 +11,7 @@ from fieldglass.cli.eval import eval_
 from fieldglass.cli.index import index as core_index
 from fieldglass.cli.search import search as core_search
 from fieldglass.errors import UsageError
-from fieldglass_medical.commands_study import annotate, convert, scan
+from fieldglass_medical.commands_study import annotate, audit, convert, scan
 from fieldglass_medical.commands_vote import vote
 from fieldglass_medical.stated import NOTICE
 
@@ -37,7 +37,7 @@ def med() -> None:
     click.echo(NOTICE, err=True)
 
 
-for _each in (scan, convert, annotate, vote):
+for _each in (scan, convert, annotate, audit, vote):
     med.add_command(_each)
 
 _JSON = click.option("--json", "json_", is_flag=True, help="The same as --format json.")

@@ -1,4 +1,4 @@
-"""`fieldglass med scan`, `convert`, `annotate`: what needs no search."""
+"""`fieldglass med scan`, `convert`, `annotate`, `audit`: what needs no search."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from fieldglass.cli.lazy import JOURNALLED
 from fieldglass.errors import UsageError
 
-__all__ = ["annotate", "convert", "scan"]
+__all__ = ["annotate", "audit", "convert", "scan"]
 
 _JSON = click.option("--json", "json_", is_flag=True, help="The same as --format json.")
 _FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -133,4 +133,40 @@ def annotate(
     else:
         click.echo(f"annotated {joined.matched} items, {joined.unmatched} rows without an item")
     if joined.bad:
+        click.get_current_context().exit(JOURNALLED)
+
+
+@click.command(short_help="Look for patients' texts in a finished collection.")
+@click.argument("collection", type=click.Path(path_type=Path))
+@click.option("--source", type=click.Path(path_type=Path), metavar="DIR", help="The files that were indexed.")
+@click.option("--key", default="", metavar="FILE", help="The key of the collection, where it is not the usual one.")
+@_FORMAT
+@_JSON
+def audit(collection: Path, source: Path | None, key: str, form: str, json_: bool) -> None:
+    """Look for texts of patients in all bytes of COLLECTION. Exits with 3 where something is found.
+
+    With --source, every text of every tag and every file name of it is looked for; without, only what looks like an
+    identifier, a name or a file name. What is found is counted and never shown.
+
+    \b
+    Examples:
+      fieldglass med audit studies.collection --source archive
+      fieldglass med audit studies.collection --json
+    """
+    from fieldglass.cli.output import echo_json, echo_table
+    from fieldglass_medical.audit import audit as run
+
+    if source is not None and not source.exists():
+        raise UsageError("There is no such source.")
+    found = run(collection, source=None if source is None else source.resolve(), key=key)
+    rows = [vars(each) for each in found.findings]
+    if json_ or form == "json":
+        about = {"clean": found.clean, "files": found.files, "strings": found.strings, "sources": found.sources}
+        echo_json({**about, "findings": rows})
+    else:
+        if rows:
+            echo_table(("code", "where", "message"), [list(row.values()) for row in rows])
+        looked = f"{found.files} files, for {found.strings} texts of {found.sources} source files"
+        click.echo(f"{'clean' if found.clean else f'{len(rows)} findings'}: {looked}")
+    if not found.clean:
         click.get_current_context().exit(JOURNALLED)
