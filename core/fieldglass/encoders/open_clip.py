@@ -72,7 +72,8 @@ class OpenClip:
             "image_size": image_size,
             "pad_ratio": pad_ratio,
         }
-        file = str(weight_file(weights, self.name)) if weights.startswith("hf:") else str(weights)
+        weights = str(weights)  # a path, as it is or as text
+        file = str(weight_file(weights, self.name)) if weights.startswith("hf:") else weights
         towers = {"quick_gelu": quick_gelu, "context": context, "keep": keep or None}
         self._checkpoint = altered(resolve(model, pretrained, file, stated), quick_gelu, context, keep)
         self._preprocess = self._checkpoint.preprocess
