@@ -21,7 +21,7 @@ def test_list_shows_what_is_offered():
 def test_list_of_one_kind_as_json():
     found = CliRunner().invoke(main, ["list", "encoders", "--format", "json"])
     rows = {row["name"]: row for row in json.loads(found.output)}
-    assert rows["mini"]["provides"] == ["as_query", "images", "texts"]
+    assert rows["mini"]["provides"] == ["as_query", "images", "patches", "texts"]
     assert {row["kind"] for row in rows.values()} == {"encoders"}
 
 
