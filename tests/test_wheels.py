@@ -125,7 +125,7 @@ def test_the_core_alone(wheels, environment, tmp_path):
 def test_a_plugin_beside_the_core(wheels, environment, tmp_path, name):
     """Its own tests pass where nothing is installed but the two wheels, what they need, and pytest."""
     links = f"{find_links()},{wheels['fieldglass'].parent}".strip(",")
-    install(environment, str(wheels[name]), str(wheels["fieldglass"]), "pytest", UV_FIND_LINKS=links)
+    install(environment, str(wheels[name]), str(wheels["fieldglass"]), "pytest", "hypothesis", UV_FIND_LINKS=links)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     domain = name.removeprefix("fieldglass_")
     shutil.copytree(ROOT / "tests" / domain, tmp_path / "tests" / domain, ignore=shutil.ignore_patterns("__pycache__"))

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data
 
 import fieldglass
 from fieldglass._torchvision import require
@@ -27,13 +26,20 @@ SMALL = {
 }  # fmt: skip
 
 
+def photo(name):
+    """A photograph that scikit-image carries; the test is skipped without it."""
+    return getattr(pytest.importorskip("skimage.data"), name)()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Eight parts of photographs, two of them with a mask, as a collection."""
     made = tmp_path_factory.mktemp("polyps")
     (made / "files").mkdir()
     (made / "masks").mkdir()
-    parts = [each[at : at + 120, at : at + 120] for each in (data.chelsea(), data.coffee()) for at in (0, 40, 80, 120)]
+    parts = [
+        each[at : at + 120, at : at + 120] for each in (photo("chelsea"), photo("coffee")) for at in (0, 40, 80, 120)
+    ]
     for number, part in enumerate(parts):
         Image.fromarray(part).save(made / "files" / f"{number}.jpg")
     for number in (0, 5):
@@ -86,7 +92,7 @@ def test_the_loss_falls_and_the_encoder_reads_what_was_learned(folder, tmp_path)
     losses = [line["mean loss"] for line in lines if "mean loss" in line]
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.3, losses
     encoder = EndoFinder(weights=str(trained.weights), hash=True, device="cpu")
-    found = encode(encoder, [encoder.prepare(Sample("image", data.chelsea()))])
+    found = encode(encoder, [encoder.prepare(Sample("image", photo("chelsea")))])
     assert found.shape == (1, 1, 64) and np.allclose(np.abs(found), 1 / 8)
 
 
