@@ -15,3 +15,8 @@ def fieldglass_metadata(item, paths):
     from fieldglass_geo.exif import columns
 
     return columns(paths)
+
+
+@hookimpl
+def fieldglass_commands():
+    return [Offer("geo", "fieldglass_geo.cli:geo", "Places: where photos were taken, and what looks like this there.")]

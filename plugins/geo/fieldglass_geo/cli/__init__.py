@@ -1,0 +1,45 @@
+"""`fieldglass geo`: the commands by name and one line; the module of each is imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+__all__ = ["COMMANDS", "Commands", "geo"]
+
+COMMANDS = {
+    "exif": ("fieldglass_geo.cli.exif:exif", "Where photos were taken, and what is wrong with what they say."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands stand in a table of name -> ("module:attribute", summary)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The imported command, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        found: click.Command = getattr(import_module(module), attribute)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and summaries; nothing is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, short_help="Where photos were taken, and what looks like this near there.")
+def geo() -> None:
+    """Places: where photos were taken, and what looks like this near there.
+
+    \b
+    Examples:
+      fieldglass geo exif holiday
+      fieldglass geo exif holiday --json > photos.json
+    """
