@@ -1,4 +1,4 @@
-"""A click group whose commands are known by name and one line, and imported when they are called."""
+"""Click groups whose commands are known by name and one line, and imported when they are called."""
 
 from __future__ import annotations
 
@@ -14,43 +14,31 @@ import click
 
 from fieldglass.errors import FieldglassError, PluginError, UsageError
 
-__all__ = ["INTERRUPTED", "JOURNALLED", "LazyGroup"]
+__all__ = ["INTERRUPTED", "JOURNALLED", "CommandTable", "LazyGroup"]
 
 JOURNALLED = 3
 INTERRUPTED = 130
 _CLOSED_PIPE = 141
 
 
-class LazyGroup(click.Group):
-    """Built-in commands from a table of name -> ("module:attribute", summary), then those of plugins.
-
-    It is also where every error of Fieldglass becomes a message and an exit code.
-    """
+class CommandTable(click.Group):
+    """Commands from a table of name -> ("module:attribute", summary), each imported when it is called."""
 
     def __init__(self, *arguments: Any, table: Mapping[str, tuple[str, str]], **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Built-in commands in the order of the table, then plugins' by name."""
-        return [*self.table, *_offered(self.table)]
+        """In the order of the table."""
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The imported command; for a broken plugin, one that says why it is not loaded."""
-        if cmd_name in self.table:
-            module, _, attribute = self.table[cmd_name][0].partition(":")
-            found: click.Command = getattr(import_module(module), attribute)
-            return found
-        if cmd_name in _broken():
-            return _Unloaded(cmd_name, _broken()[cmd_name])
-        if cmd_name in _offered(self.table):
-            from fieldglass.registry import registry
-
-            offered: Any = registry().factory("commands", cmd_name)
-            if not isinstance(offered, click.Command):
-                raise PluginError(f"The command {cmd_name!r} is a {type(offered).__name__}, not a click command.")
-            return offered
-        return None
+        """The imported command; None where the table has no such name."""
+        if cmd_name not in self.table:
+            return None
+        module, _, attribute = self.table[cmd_name][0].partition(":")
+        found: click.Command = getattr(import_module(module), attribute)
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -67,6 +55,36 @@ class LazyGroup(click.Group):
         """Names and summaries; nothing is imported."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in self.table.items()])
+
+
+class LazyGroup(CommandTable):
+    """The core's commands from its table, then those of plugins.
+
+    It is also where every error of Fieldglass becomes a message and an exit code.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Built-in commands in the order of the table, then plugins' by name."""
+        return [*self.table, *_offered(self.table)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The imported command; for a broken plugin, one that says why it is not loaded."""
+        if cmd_name in self.table:
+            return super().get_command(ctx, cmd_name)
+        if cmd_name in _broken():
+            return _Unloaded(cmd_name, _broken()[cmd_name])
+        if cmd_name in _offered(self.table):
+            from fieldglass.registry import registry
+
+            offered: Any = registry().factory("commands", cmd_name)
+            if not isinstance(offered, click.Command):
+                raise PluginError(f"The command {cmd_name!r} is a {type(offered).__name__}, not a click command.")
+            return offered
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and summaries; nothing is imported."""
+        super().format_commands(ctx, formatter)
         rows = [(name, summary) for name, summary in _offered(self.table).items()]
         rows += [(f"{name} †", f"not loaded: {reason}") for name, reason in _broken().items()]
         if rows:

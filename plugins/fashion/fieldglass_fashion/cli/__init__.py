@@ -1,0 +1,27 @@
+"""`fieldglass fashion`: its commands by name and one line; each lies in a file of its own."""
+
+from __future__ import annotations
+
+import click
+
+from fieldglass.cli.lazy import CommandTable
+
+__all__ = ["COMMANDS", "fashion"]
+
+COMMANDS = {
+    "index": ("fieldglass_fashion.cli.index:index", "Take a catalogue into a collection."),
+    "search": ("fieldglass_fashion.cli.search:search", "Search products by words, by picture, or by both."),
+    "similar": ("fieldglass_fashion.cli.similar:similar", "Products that look like one, or like a picture."),
+}
+
+
+@click.group(cls=CommandTable, table=COMMANDS, short_help="A shop's catalogue: products, prices, variants.")
+def fashion() -> None:
+    """Search a shop's catalogue: products, not pictures, are the hits.
+
+    \b
+    Examples:
+      fieldglass fashion index export.csv --to shop.collection
+      fieldglass fashion search shop.collection --text "a red dress" --where "price < 80"
+      fieldglass fashion similar shop.collection 4711 -k 5
+    """
