@@ -73,7 +73,6 @@ def test_a_semicolon_catalogue_with_a_byte_order_mark(tmp_path):
 @pytest.mark.parametrize(
     ("row", "code"),
     [
-        (("4711", "again", "1", "hat.jpg", "", "", ""), "catalogue-id"),
         (("", "nobody", "1", "hat.jpg", "", "", ""), "catalogue-id"),
         (("9", "web", "1", "https://shop.example/a.jpg", "", "", ""), "catalogue-remote"),
         (("9", "web", "1", "//cdn.example/a.jpg", "", "", ""), "catalogue-remote"),
@@ -91,6 +90,25 @@ def test_a_bad_row_is_a_problem_with_its_line(tmp_path, row, code):
     assert "5" in problems[0].subject and "Line 5" in problems[0].message
     assert set(items) >= {"4711", "4712", "4713"}
     assert ("9" in items) == (problems[0].severity == "warning")
+
+
+def test_a_number_that_is_there_twice_is_an_upsert(tmp_path):
+    rows = [*ROWS, ("4711", "Red dress, mended", "17,90 €", "hat.jpg", "", "D1", "38")]
+    items, problems = scan(shop(tmp_path, rows))
+    assert items["4711"].metadata["title"] == "Red dress, mended" and items["4711"].paths == ("hat.jpg",)
+    assert "4711#2" not in items
+    assert [(each.code, each.severity, each.subject) for each in problems] == [
+        ("catalogue-duplicate", "warning", "shop.csv:2")
+    ]
+
+
+def test_a_number_that_is_there_twice_is_an_error_by_option(tmp_path):
+    rows = [*ROWS, ("4711", "again", "17,90 €", "hat.jpg", "", "D1", "38")]
+    items, problems = scan(shop(tmp_path, rows), duplicates="error")
+    assert items["4711"].metadata["title"] == "Red dress"
+    assert [(each.code, each.severity, each.subject) for each in problems] == [
+        ("catalogue-duplicate", "error", "shop.csv:5")
+    ]
 
 
 def test_one_bad_picture_leaves_the_others_of_the_product(tmp_path):

@@ -1,48 +1,51 @@
-"""A shop's catalogue: one row a product, one item a picture, grouped by product."""
+"""A shop's catalogue: one row an article, one item a picture, grouped by product."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-from fieldglass.errors import LoaderError
-from fieldglass.loaders.cells import ColumnTypes
-from fieldglass.loaders.files import read_pictures
-from fieldglass.loaders.paths import OutsideError, inside
-from fieldglass.loaders.picture import MAX_PIXELS
-from fieldglass.loaders.rows import BadRow, Row, column_names, read_rows
+from fieldglass.errors import LoaderError, UsageError
+from fieldglass.loaders.picture import MAX_PIXELS, PictureError
+from fieldglass.loaders.rows import BadRow, column_names, decimals_of, read_rows, require_column
 from fieldglass.types import Item, Problem, Sample
-from fieldglass_fashion.price import price
+from fieldglass_fashion.catalogue.archive import is_archive
+from fieldglass_fashion.catalogue.cells import Cells
+from fieldglass_fashion.catalogue.encodings import FALLBACK, encoding_of
+from fieldglass_fashion.catalogue.entries import Entry, entries_of
+from fieldglass_fashion.catalogue.names import IDS, MORE_PICTURES, PICTURES, column, dialect, plain
+from fieldglass_fashion.catalogue.pictures import Pictures, Place
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fieldglass_fashion.catalogue.pictures import Finder
+
 __all__ = ["Catalogue"]
 
-_IDS = ("id", "sku", "item_id", "product_id", "article_id", "handle")
-_PICTURES = ("image_link", "image", "images", "image_path", "image_file", "picture", "path", "file", "filename")
-_MORE_PICTURES = ("additional_image_link", "additional_images", "image_2", "image_3", "image_4")
-_PRICES = ("price", "sale_price")
-_PRODUCTS = ("item_group_id", "product_group", "parent_sku", "parent_id")
-_REMOTE = re.compile(r"(?i)[a-z][a-z0-9+.-]*://|//")
+_MAX_ID = 1000
 
 
 class Catalogue:
-    """CSV, TSV, JSONL or Parquet of a shop, in the column names of the usual exports.
+    """CSV, TSV, JSONL or Parquet of a shop: exports of Shopify and WooCommerce, a Google Merchant feed, any table.
 
-    :param pictures: the folder that picture paths are relative to, itself relative to the catalogue's folder.
+    :param pictures: the folder that picture paths are relative to, or a .zip or .tar of them, or where `fashion
+        fetch` has put them; itself relative to the catalogue's folder.
     :param id_column: the article number; guessed (id, sku, ...) if empty.
-    :param encoding: of a text file.
+    :param duplicates: of rows with one article number, "last" wins, or with "error" all but the first are problems.
+    :param currency: of prices that name none, "EUR".
+    :param decimal: "." or "," in numbers; if empty, told by the prices, and by the semicolons of a CSV.
+    :param encoding: of a text file; if empty, UTF-8 or, where it is not that, the code page of Windows.
     :param delimiter: of a CSV file; told from its header if empty.
     :param max_pixels: a larger picture is refused from its header.
     :param pixels: the encoder's input side; pictures are decoded to at least twice that. 0 = full size.
 
     The first picture of article 4711 is "4711", the others "4711#2", "4711#3"; all are in the group `product`,
-    which is the variant group (item_group_id) where there is one. Prices ("19,90 €") become the number `price` and
-    the text `currency`. Pictures on the web are not fetched.
+    which is that of the variants (item_group_id, Handle, Parent) where there is one. Prices ("19,90 €") become the
+    number `price`, with `currency` and, of what is reduced, `list_price`. Pictures on the web are not fetched.
     """
 
     private = False
@@ -53,135 +56,162 @@ class Catalogue:
         *,
         pictures: str = "",
         id_column: str = "",
-        encoding: str = "utf-8",
+        duplicates: Literal["last", "error"] = "last",
+        currency: str = "",
+        decimal: Literal["", ".", ","] = "",
+        encoding: str = "",
         delimiter: str = "",
         max_pixels: int = MAX_PIXELS,
         pixels: int = 0,
     ) -> None:
-        self.pictures, self.id_column = pictures, id_column
+        if duplicates not in ("last", "error"):
+            raise UsageError(f"duplicates={duplicates!r} cannot be.", hint="Say last or error.")
+        is_archive(pictures)
+        self.pictures, self.id_column, self.duplicates = pictures, id_column, duplicates
+        self.currency, self.decimal = currency, decimal
         self.encoding, self.delimiter = encoding, delimiter
         self.max_pixels, self.pixels = max_pixels, pixels
+        self._places: dict[Path, Pictures] = {}
 
     def base(self, root: Path) -> Path:
         """The folder that paths are relative to."""
-        return root.parent / self.pictures
+        return self._pictures(root).base
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """One item per picture. LoaderError where the catalogue cannot be read, or has no article numbers."""
-        if not root.is_file():
-            raise LoaderError(f"There is no catalogue {str(root)!r}.", hint="Give the file itself, not its folder.")
-        names = column_names(root, encoding=self.encoding, delimiter=self.delimiter)
-        if not names:
-            return
-        key = self.id_column if self.id_column in names else _first(names, () if self.id_column else _IDS)
-        links = [name for name in names if _plain(name) in (*_PICTURES, *_MORE_PICTURES)]
-        if key is None or not links:
-            what = "article number" if key is None else "picture"
-            raise LoaderError(
-                f"No column of {root.name!r} is an {what}: {', '.join(names)}.".replace("an picture", "a picture"),
-                hint="Name the one of the article number with --set id_column=NAME, or use the loader `table`.",
-            )
-        types, seen = self._types(root), dict[str, int]()
-        for row in self._rows(root):
-            subject = f"{root.name}:{row.line}"
-            if isinstance(row, BadRow):
-                yield Problem(subject, "catalogue-row", f"Line {row.line}: {row.reason}.")
+        entries = self.entries(root)
+        cells, last = self._first_pass(root)
+        yield from self._guessed(root)
+        finder = self._finder(root)
+        seen: set[str] = set()
+        for entry in entries:
+            subject = f"{root.name}:{entry.line}"
+            if isinstance(entry, BadRow):
+                yield Problem(subject, "catalogue-row", f"Line {entry.line}: {entry.reason}.")
                 continue
-            article = str(row.cells.get(key) or "").strip()
-            if not article or article in seen:
-                before = f"{article!r} is on line {seen[article]} already" if article else "it has no article number"
-                yield Problem(subject, "catalogue-id", f"Line {row.line}: {before}.")
+            problem = self._identity(entry, subject, last, seen)
+            if problem is not None:
+                yield problem
                 continue
-            seen[article] = row.line
-            yield from self._product(row, key, article, links, types, root)
+            yield from _items(entry, subject, cells, finder)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The decoded pictures, or why not."""
-        return read_pictures(items, self.base(root), pixels=self.pixels, max_pixels=self.max_pixels)
+        return self._pictures(root).read(items, pixels=self.pixels, max_pixels=self.max_pixels)
 
     def preview(self, sample: Sample) -> NDArray[np.uint8]:
         """The picture itself."""
         content: NDArray[np.uint8] = sample.content
         return content
 
-    def _rows(self, root: Path) -> Iterator[Row | BadRow]:
-        return read_rows(root, encoding=self.encoding, delimiter=self.delimiter)
+    def entries(self, root: Path) -> Iterator[Entry | BadRow]:
+        """The articles of a catalogue, as they stand there. LoaderError as `scan`, at once."""
+        if not root.is_file():
+            raise LoaderError(f"There is no catalogue {str(root)!r}.", hint="Give the file itself, not its folder.")
+        how = {"encoding": self._encoding(root), "delimiter": self.delimiter}
+        names = column_names(root, **how)
+        if not names:
+            return iter(())
+        if self.id_column:
+            require_column(root, self.id_column, names)
+        kind = "plain" if self.id_column else dialect(names)
+        if kind == "plain":
+            _require(root, names, self.id_column)
+        return entries_of(names, kind, self.id_column)(read_rows(root, **how))
 
-    def _types(self, root: Path) -> ColumnTypes:
-        types = ColumnTypes()
-        for row in self._rows(root):
-            if isinstance(row, Row):
-                types.see(row.cells)
-        return types
-
-    def _product(
-        self, row: Row, key: str, article: str, links: Sequence[str], types: ColumnTypes, root: Path
-    ) -> Iterator[Item | Problem]:
-        subject = f"{root.name}:{row.line}"
-        metadata, bad = _columns(row.cells, key, links, types)
-        if bad:
-            yield Problem(subject, "catalogue-price", f"Line {row.line}: {bad[:60]!r} is no price.", severity="warning")
-        group = _first(list(row.cells), _PRODUCTS)
-        product = str(row.cells.get(group) or "").strip() if group else ""
-        place = 0
-        for path in _paths(row.cells, links):
-            refused = _refusal(path, self.base(root))
-            if refused:
-                yield Problem(subject, refused[0], f"Line {row.line}: {refused[1]}.")
+    def _first_pass(self, root: Path) -> tuple[Cells, dict[str, int]]:
+        """The types of the columns, and for article numbers that occur several times the last line."""
+        how = {"encoding": self._encoding(root), "delimiter": self.delimiter}
+        cells = Cells(decimals_of(root, decimal=self.decimal, **how), self.decimal, self.currency)
+        last: dict[str, int] = {}
+        seen: set[bytes] = set()
+        for entry in self.entries(root):
+            if isinstance(entry, BadRow):
                 continue
-            place += 1
-            name = article if place == 1 else f"{article}#{place}"
-            yield Item(name, (path,), metadata={**metadata, "article": article}, groups={"product": product or article})
-        if not any(_paths(row.cells, links)):
-            yield Problem(subject, "catalogue-no-picture", f"Line {row.line}: {article!r} has no picture.")
+            cells.see(entry.cells)
+            digest = blake2b(entry.article.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            if digest in seen:
+                last[entry.article] = entry.line
+            seen.add(digest)
+        return cells, last
+
+    def _identity(self, entry: Entry, subject: str, last: dict[str, int], seen: set[str]) -> Problem | None:
+        """What is wrong with an article number; a warning where another row of it counts."""
+        where, article = f"Line {entry.line}", entry.article
+        if not article or len(article) > _MAX_ID or "\0" in article or "\n" in article:
+            why = (
+                f"an article number has 1 to {_MAX_ID} characters in one line"
+                if article
+                else "it has no article number"
+            )
+            return Problem(subject, "catalogue-id", f"{where}: {why}.")
+        if article not in last:
+            return None
+        if self.duplicates == "error":
+            if article in seen:
+                return Problem(subject, "catalogue-duplicate", f"{where}: {article!r} was there before.")
+            seen.add(article)
+            return None
+        if last[article] == entry.line:
+            return None
+        message = f"{where}: {article!r} is on line {last[article]} again, which counts."
+        return Problem(subject, "catalogue-duplicate", message, severity="warning")
+
+    def _guessed(self, root: Path) -> Iterator[Problem]:
+        if not self.encoding and self._encoding(root) == FALLBACK:
+            message = f"It is not UTF-8, and is read as {FALLBACK}. If names look wrong: --set encoding=NAME."
+            yield Problem(root.name, "catalogue-encoding", message, severity="warning")
+
+    def _encoding(self, root: Path) -> str:
+        try:
+            return self.encoding or encoding_of(root)
+        except OSError as error:
+            raise LoaderError(f"{str(root)!r} cannot be read: {error.strerror or error}.") from error
+
+    def _pictures(self, root: Path) -> Pictures:
+        return self._places.setdefault(root.parent, Pictures(root.parent, self.pictures))
+
+    def _finder(self, root: Path) -> Finder:
+        try:
+            return self._pictures(root).finder()
+        except (PictureError, OSError) as error:
+            said = (
+                error.message if isinstance(error, PictureError) else f"{self.pictures!r}: {error.strerror or error}."
+            )
+            raise LoaderError(f"The pictures cannot be opened. {said}") from error
 
 
-def _columns(
-    cells: Mapping[str, Any], key: str, links: Sequence[str], types: ColumnTypes
-) -> tuple[dict[str, Any], str]:
-    """Metadata of a row, and the first price that could not be read."""
-    found = types.typed({name: cell for name, cell in cells.items() if name not in (key, *links)})
-    bad = ""
-    for name in [each for each in cells if _plain(each) in _PRICES]:
-        found.pop(name, None)
-        text = str(cells[name] if cells[name] is not None else "").strip()
-        parsed = price(text)
-        if parsed is not None:
-            found[_plain(name)] = float(parsed[0])
-            if parsed[1]:
-                found.setdefault("currency", parsed[1])
-        elif text:
-            bad = bad or text
-    return found, bad
+def _items(entry: Entry, subject: str, cells: Cells, finder: Finder) -> Iterator[Item | Problem]:
+    where, article = f"Line {entry.line}", entry.article
+    metadata, bad = cells.metadata(entry.cells)
+    for each in bad:
+        code = "catalogue-stock" if each.endswith("stock") else "catalogue-price"
+        yield Problem(subject, code, f"{where}: {each}.", severity="warning")
+    number = 0
+    for reference in entry.pictures:
+        place = finder(reference)
+        if not isinstance(place, Place):
+            yield Problem(subject, place[0], f"{where}: {place[1]}.")
+            continue
+        number += 1
+        yield Item(
+            article if number == 1 else f"{article}#{number}",
+            (place.path,),
+            locator={"member": place.member} if place.member else {},
+            metadata={**metadata, "article": article},
+            groups={"product": entry.product},
+        )
+    if not entry.pictures:
+        yield Problem(subject, "catalogue-no-picture", f"{where}: {article!r} has no picture.")
 
 
-def _paths(cells: Mapping[str, Any], links: Sequence[str]) -> Iterator[str]:
-    """The pictures of a row, in the order of its columns, each once."""
-    seen = set()
-    for name in links:
-        cell = cells.get(name)
-        separator = r"[|,]" if _plain(name) in (*_MORE_PICTURES, "images") else r"\|"
-        for part in cell if isinstance(cell, list) else re.split(separator, str(cell or "")):
-            path = str(part or "").strip()
-            if path and path not in seen:
-                seen.add(path)
-                yield path
-
-
-def _refusal(path: str, base: Path) -> tuple[str, str] | None:
-    if _REMOTE.match(path):
-        return "catalogue-remote", f"{path[:200]!r} is on the web; Fieldglass fetches nothing"
-    try:
-        return None if inside(base, path).is_file() else ("file-missing", f"there is no file {path[:200]!r}")
-    except (OutsideError, OSError) as error:
-        return "path-outside", f"{path[:200]!r} is not opened: {error}"
-
-
-def _first(names: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The column whose plain name comes first in `wanted`."""
-    plain = {_plain(name): name for name in reversed(names)}
-    return next((plain[name] for name in wanted if name in plain), None)
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
+def _require(root: Path, names: list[str], id_column: str) -> None:
+    """LoaderError where a plain table has no column of article numbers, or none of pictures."""
+    lacking = "" if id_column or column(names, IDS) else "an article number"
+    if not any(plain(name) in (*PICTURES, *MORE_PICTURES) for name in names):
+        lacking = lacking or "a picture"
+    if lacking:
+        raise LoaderError(
+            f"No column of {root.name!r} is {lacking}: {', '.join(names)}.",
+            hint="Name the one of the article number with --set id_column=NAME, or use the loader `table`.",
+        )

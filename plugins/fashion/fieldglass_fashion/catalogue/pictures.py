@@ -1,0 +1,123 @@
+"""Where the pictures of a catalogue lie: in a folder, in an archive, or fetched from the web into a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from fieldglass.loaders.files import read_pictures
+from fieldglass.loaders.paths import OutsideError, inside
+from fieldglass.loaders.picture import PictureError, decode
+from fieldglass.types import Item, Problem, Sample
+from fieldglass_fashion.catalogue.archive import Archive, is_archive
+from fieldglass_fashion.fetch.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Pictures", "Place", "is_remote"]
+
+_REMOTE = re.compile(r"(?i)[a-z][a-z0-9+.-]*://|//")
+
+
+def is_remote(reference: str) -> bool:
+    """Whether a picture is named by an address on the web."""
+    return bool(_REMOTE.match(reference))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A picture that is there: its path below the base and, in an archive, the name of the member."""
+
+    path: str
+    member: str = ""
+
+
+@dataclass
+class Pictures:
+    """Finds and reads pictures. `folder` is that of the catalogue, `given` what the user said of the pictures.
+
+    Safe in threads. OSError and PictureError where an archive cannot be opened.
+    """
+
+    folder: Path
+    given: str = ""
+    _archives: dict[Path, Archive] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def base(self) -> Path:
+        """The folder that the paths of items are relative to."""
+        place = self.folder / self.given
+        return place.parent if self.given and is_archive(place.name) else place
+
+    def finder(self) -> Finder:
+        """What finds the pictures of one scan."""
+        place = self.folder / self.given
+        archive = place if self.given and is_archive(place.name) else None
+        return Finder(self.base, None if archive is None else (archive.name, self.archive(archive)))
+
+    def archive(self, path: Path) -> Archive:
+        """The archive at a path, listed again where its file has changed."""
+        with self._lock:
+            found = self._archives.get(path)
+            if found is None or found.stale():
+                found = self._archives[path] = Archive(path)
+            return found
+
+    def read(self, items: Sequence[Item], *, pixels: int, max_pixels: int) -> Iterator[Sample | Problem]:
+        """The decoded pictures, or why not."""
+        for item in items:
+            if "member" not in item.locator:
+                yield from read_pictures([item], self.base, pixels=pixels, max_pixels=max_pixels)
+                continue
+            try:
+                archive = self.archive(inside(self.base, item.paths[0]))
+                with archive.open(item.locator["member"]) as file:
+                    yield Sample("image", decode(file, pixels=pixels, max_pixels=max_pixels))
+            except PictureError as error:
+                yield Problem(item.id, error.code, error.message, item.paths)
+            except OutsideError as error:
+                yield Problem(item.id, "path-outside", f"Not opened: {error}.", item.paths)
+            except FileNotFoundError:
+                yield Problem(item.id, "file-missing", "It is not in the archive, or that is gone.", item.paths)
+            except OSError as error:
+                yield Problem(item.id, "file-unreadable", f"It cannot be read: {error.strerror or error}.", item.paths)
+
+
+class Finder:
+    """Says of each reference of a catalogue where its picture is, or why there is none."""
+
+    def __init__(self, base: Path, archive: tuple[str, Archive] | None) -> None:
+        self._base, self._archive = base, archive
+        self._ledger = Ledger.read(base)
+
+    def __call__(self, reference: str) -> Place | tuple[str, str]:
+        """A place; or a code and a sentence for the journal."""
+        shown = repr(reference[:200])
+        if is_remote(reference):
+            return self._fetched(reference, shown)
+        try:
+            if self._archive is not None:
+                name, archive = self._archive
+                member = reference.replace("\\", "/").removeprefix("./")
+                if member in archive:
+                    return Place(name, member)
+                return "file-missing", f"there is no {shown} in {name}"
+            if not inside(self._base, reference).is_file():
+                return "file-missing", f"there is no file {shown}"
+        except (OutsideError, OSError) as error:
+            return "path-outside", f"{shown} is not opened: {error}"
+        return Place(reference)
+
+    def _fetched(self, reference: str, shown: str) -> Place | tuple[str, str]:
+        known = self._ledger.find(reference) if self._ledger else None
+        if known is None:
+            return "catalogue-remote", f"{shown} is on the web; `fieldglass fashion fetch` brings it here"
+        if not known.file:
+            return "catalogue-not-fetched", f"{shown} was not fetched: {known.reason}"
+        return Place(known.file) if (self._base / known.file).is_file() else ("file-missing", f"{shown} is gone again")
