@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from fieldglass.errors import LoaderError
+
 __all__ = ["NAME", "Known", "Ledger", "address"]
 
 NAME = "fetched.sqlite"
@@ -37,11 +39,17 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """To write; made where there is none."""
+        """To write; made where there is none. LoaderError where it is damaged, or another fetch has it."""
         folder.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(folder / NAME, check_same_thread=False)
-        with connection:
-            connection.execute(_SCHEMA)
+        try:
+            with connection:
+                connection.execute(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise LoaderError(
+                f"{folder / NAME} cannot be used: {error}.", hint="Delete it, and all pictures are asked for again."
+            ) from error
         return cls(connection)
 
     @classmethod
