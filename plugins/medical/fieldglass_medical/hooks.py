@@ -44,6 +44,30 @@ def fieldglass_encoders():
             "one ViT for pictures, volumes and clips, of the recipe med/m3ret",
             frozenset({"images", "patches"}),
         ),
+        Offer(
+            "med/rad-dino",
+            "fieldglass_medical.encoders.rad_dino:RadDino",
+            "RAD-DINO: chest X-rays, by DINOv2 continued on them",
+            frozenset({"images", "patches"}),
+        ),
+        Offer(
+            "med/m3d-clip",
+            "fieldglass_medical.encoders.m3d_clip:M3DClip",
+            "M3D-CLIP: volumes of CT and sentences in one space",
+            frozenset({"images", "texts", "patches"}),
+        ),
+        Offer(
+            "med/ct-clip",
+            "fieldglass_medical.encoders.ct_clip:CtClip",
+            "CT-CLIP: chest CT in Hounsfield units, and reports where its vocabulary is given",
+            frozenset({"images"}),
+        ),
+        Offer(
+            "med/ptunifier",
+            "fieldglass_medical.encoders.ptunifier:PTUnifier",
+            "PTUnifier: radiology pictures and sentences; prompts stand for what is missing",
+            frozenset({"images", "texts"}),
+        ),
     ]
 
 
