@@ -18,7 +18,7 @@ from fieldglass.types import All, Query, QueryImage, QueryText
 if TYPE_CHECKING:
     from fieldglass.interfaces import Encoder
     from fieldglass.query_pictures import PictureReader
-    from fieldglass.store import Snapshot
+    from fieldglass.store import Snapshot, Source
     from fieldglass.types import Filter
 
 __all__ = ["Question", "ask", "outlines_of"]
@@ -169,8 +169,20 @@ def _of_file(snapshot: Snapshot, path: Path) -> list[str]:
     for source in snapshot.sources.values():
         loader = registry().create("loaders", source.loader, source.options)
         base = base_of(loader, source.root).resolve()
-        if path.is_relative_to(base):
+        if not path.is_relative_to(base):
+            continue
+        if hasattr(loader, "ids_of"):  # a private one, whose items hold no path
+            ids += _beginning_with(snapshot, source, loader.ids_of(path, source.root))
+        else:
             relative = portable(path.relative_to(base).as_posix()).replace("'", "''")
             name = source.name.replace("'", "''")
             ids += snapshot.ids(snapshot.select(f"path = '{relative}' AND source = '{name}'"))
+    return ids
+
+
+def _beginning_with(snapshot: Snapshot, source: Source, names: Iterable[str]) -> list[str]:
+    ids = []
+    for name in map(source.collection_id, names):
+        quoted = name.replace("'", "''")
+        ids += snapshot.ids(snapshot.select(f"id = '{quoted}' OR (id >= '{quoted}#' AND id < '{quoted}$')"))
     return ids

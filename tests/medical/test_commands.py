@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pydicom
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -80,6 +81,22 @@ def test_similar_leaves_the_patient_out_unless_told(place):
     assert len(with_own["hits"]) == 12
     assert with_own["hits"][0]["score"] > with_own["hits"][2]["score"]
     assert found["hits"][0]["metadata"]["finding"] == "stripes"
+
+
+def test_a_query_without_a_patient_does_not_find_itself_and_says_so(tmp_path):
+    root = archive(tmp_path, patients=2, slices=1)
+    nobody = {name: None for name in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}
+    bare = root / "deep" / "bare.dcm"
+    bare.parent.mkdir()
+    data = pydicom.dcmread(slice_of(bare, picture("disc", 5), patient="x"))
+    for name in nobody:
+        del data[name]
+    data.save_as(bare)
+    run("index", root, "--to", tmp_path / "c.collection", "--encoder", "mini")
+    answer = run("similar", tmp_path / "c.collection", bare)
+    assert "names no patient" in answer.stderr
+    own = Dicom().ids_of(bare, root)[0]
+    assert own not in answer.stdout and own in run("similar", tmp_path / "c.collection", bare, "--same-patient").stdout
 
 
 def test_studies_are_scored_by_their_best_item_or_the_mean(place):

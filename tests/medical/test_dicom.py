@@ -13,7 +13,10 @@ import pytest
 
 import fieldglass
 from fieldglass.errors import UsageError
+from fieldglass.ingest import ingest
+from fieldglass.store import Store
 from fieldglass.testing import LoaderContract
+from fieldglass.testing.tiny import TinyEncoder
 from fieldglass.types import Item, Problem, Sample
 from fieldglass_medical.identity import Identity
 from fieldglass_medical.loader import Dicom
@@ -235,3 +238,40 @@ def test_ids_do_not_tell_the_path(tmp_path):
     item = one(dicom(tmp_path / "Doe.dcm"))[0]
     assert item.paths == ()
     assert item.id not in {hashlib.sha256(b"Doe.dcm").hexdigest()[:32], "Doe.dcm"}
+
+
+def test_a_file_may_be_named_by_a_link(tmp_path, monkeypatch):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").mkdir()
+    dicom(tmp_path / "far" / "a.dcm")
+    (tmp_path / "near" / "b.dcm").symlink_to(tmp_path / "far" / "a.dcm")
+    monkeypatch.chdir(tmp_path / "near")
+    for name in ("b.dcm", "../far/a.dcm"):
+        loader = Dicom()
+        (item,) = loader.scan(Path(name))
+        (sample,) = loader.read([item], Path(name))
+        assert sample.units == "HU"
+
+
+def test_what_the_scan_warns_of_stays_while_it_holds(tmp_path):
+    root = tmp_path / "source"
+    root.mkdir()
+    dicom(root / "a.dcm", PatientID=None)
+    with Store.create(tmp_path / "x.collection") as store:
+
+        def codes():
+            assert ingest(store, root, encoder=TinyEncoder(), loader="med/dicom").problems == 0
+            return [each.code for each in store.snapshot().journal()]
+
+        assert codes() == ["dicom-no-patient"]
+        assert codes() == ["dicom-no-patient"]
+        dicom(root / "a.dcm")
+        assert codes() == []
+
+
+@pytest.mark.parametrize(("without", "kind"), [([], "study"), (["Study"], "series"), (["Study", "Series"], "instance")])
+def test_without_a_patient_the_next_that_is_known_stands_for_it(tmp_path, without, kind):
+    tags = {f"{each}InstanceUID": None for each in without}
+    path = dicom(tmp_path / "a.dcm", PatientID=None, **tags)
+    item, warning = sorted(Dicom().scan(path), key=lambda each: isinstance(each, Problem))
+    assert "patient" in item.groups and f"by the {kind} alone" in warning.message

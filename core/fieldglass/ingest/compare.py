@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fieldglass.ingest.batch import Task
 from fieldglass.ingest.stamps import bad_stamp, metadata_hash, stamp_of
 from fieldglass.store import Fault, Known, Source, Writer
-from fieldglass.store.scans import SCAN
+from fieldglass.store.scans import SCAN, said
 from fieldglass.types import Item, Problem
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class Comparison:
         result = Compared()
         self.seen += len(ids)
         self._writer.seen(self._scan, ids)
+        problems = ((id, each) for id, each in zip(ids, chunk, strict=True) if isinstance(each, Problem))
+        self._writer.seen(self._scan, [said(id, each.code) for id, each in problems])
         for id, each in zip(ids, chunk, strict=True):
             if isinstance(each, Problem):
                 self._bad(each, id, known.get(id), result)

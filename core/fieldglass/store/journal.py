@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from fieldglass.store.records import Fault, Source
+from fieldglass.store.scans import SCAN
 from fieldglass.types import Problem
 
 __all__ = ["clear", "conflict_faults", "record"]
@@ -27,9 +28,11 @@ def record(connection: sqlite3.Connection, source: Source, faults: Iterable[Faul
 
 
 def clear(connection: sqlite3.Connection, source: Source, subjects: Sequence[str]) -> None:
-    """Forget the problems of subjects that have been read since."""
+    """Forget the problems of subjects that have been read since, but not what a scan warns of in what it takes."""
+    warned = f"severity = 'warning' AND substr(stamp, 1, {len(SCAN)}) = '{SCAN}'"
     connection.executemany(
-        "DELETE FROM journal WHERE source = ? AND subject = ?", ((source.key, _text(each)) for each in subjects)
+        f"DELETE FROM journal WHERE source = ? AND subject = ? AND NOT ({warned})",
+        ((source.key, _text(each)) for each in subjects),
     )
 
 

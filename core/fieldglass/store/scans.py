@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from fieldglass.store.records import Source
 
-__all__ = ["SCAN", "begin_scan", "forget", "see", "unseen"]
+__all__ = ["SCAN", "begin_scan", "forget", "said", "see", "unseen"]
 
 SCAN = "scan "  # the stamp of a problem that the scan itself finds begins so
+_SAID = "\x1f"  # between a subject and the code of what the scan said of it
 
 
 def begin_scan(connection: sqlite3.Connection) -> int:
@@ -21,6 +22,11 @@ def begin_scan(connection: sqlite3.Connection) -> int:
     token = int(last) + 1
     connection.execute("INSERT INTO seen VALUES (?, '')", (token,))
     return token
+
+
+def said(subject: str, code: str) -> str:
+    """What `see` takes besides the subject, for a problem that the scan itself finds."""
+    return subject + _SAID + code
 
 
 def see(connection: sqlite3.Connection, token: int, subjects: Iterable[str]) -> None:
@@ -47,5 +53,6 @@ def forget(connection: sqlite3.Connection, source: Source, token: int) -> int:
     """Inside a transaction: delete what an earlier scan said and this one did not; how many problems."""
     return connection.execute(
         f"DELETE FROM journal WHERE source = {source.key} AND substr(stamp, 1, {len(SCAN)}) = '{SCAN}' "
-        f"AND NOT EXISTS (SELECT 1 FROM seen WHERE scan = {token:d} AND seen.subject = journal.subject)"
+        f"AND NOT EXISTS (SELECT 1 FROM seen WHERE scan = {token:d} "
+        f"AND seen.subject = journal.subject || char({ord(_SAID)}) || journal.code)"
     ).rowcount

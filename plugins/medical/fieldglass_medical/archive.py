@@ -36,7 +36,8 @@ def walk(root: Path, base: Path) -> Iterator[str]:
 
 def base_of_root(root: Path) -> Path:
     """The folder that places are relative to."""
-    return (root.parent if root.is_file() else root).resolve()
+    real = root.resolve()  # first: the file may be a link
+    return real.parent if real.is_file() else real
 
 
 def places_below(root: Path) -> Iterator[str]:

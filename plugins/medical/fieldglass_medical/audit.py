@@ -8,9 +8,7 @@ No string that is found is shown, only where and how many.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -21,10 +19,12 @@ import pydicom
 from fieldglass.errors import UsageError
 from fieldglass.loaders.paths import local
 from fieldglass_medical.archive import MEMBER, base_of_root, open_place, places_below
-from fieldglass_medical.columns import COLUMNS, is_public
+from fieldglass_medical.audited import Finding, cells, own_words, told_by
+from fieldglass_medical.columns import is_public
 from fieldglass_medical.identity import default_key
 from fieldglass_medical.needles import Needles
 from fieldglass_medical.opening import looks_like_dicom, open_dicom
+from fieldglass_medical.quiet import quiet
 
 __all__ = ["Finding", "Report", "audit"]
 
@@ -35,19 +35,9 @@ _PATTERNS = {
 }
 _TEXTS = {"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT", "UN", "IS", "DS"}
 _NUMBERS = {"IS", "DS", "AS", "TM"}  # what they hold stands in too many places to tell anything
-_ID = re.compile(r"(?:[^/]+/)?[0-9a-f]{32}(?:#frame=\d+)?")
 _TEXT_FILES = frozenset({".json", ".toml", ".log", ".txt", ".html", ".csv"})
 _CHUNK = 8 << 20
 _OVERLAP = 512
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong: a stable code, and a sentence that quotes nothing of a patient. `where` is a file or a column."""
-
-    code: str
-    where: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -74,18 +64,18 @@ def audit(collection: Path, *, source: Path | None = None, key: str = "") -> Rep
     if not catalogue.is_file():
         raise UsageError(f"There is no collection at {str(collection)!r}.", hint="Give the folder that holds it.")
     scanned, texts = _texts(source) if source is not None else (0, set())
-    own = _own_words(catalogue)
+    own = own_words(catalogue)
     needles = Needles(text for text in texts if text.strip().lower() not in own)
     findings: list[Finding] = []
     files = sorted(path for path in collection.rglob("*") if path.is_file())
     for path in files:
         findings += _file(path, path.relative_to(collection).as_posix(), needles)
-    rows, told = _catalogue(catalogue)
-    findings += told
-    found = needles.search(BytesIO(rows))
-    if found:
-        findings.append(Finding("audit-text", "catalogue.sqlite", f"{found} texts or names of the source are in it."))
-    findings += _patterns(rows, "catalogue.sqlite")
+    findings += told_by(catalogue)
+    for where, rows in cells(catalogue):
+        found = needles.search(BytesIO(rows))
+        if found:
+            findings.append(Finding("audit-text", where, _found(found)))
+        findings += _patterns(rows, where)
     findings += _key(collection, Path(key) if key else default_key())
     return Report(tuple(dict.fromkeys(findings)), len(files), needles.count, scanned)
 
@@ -95,7 +85,7 @@ def _file(path: Path, where: str, needles: Needles) -> Iterator[Finding]:
     with path.open("rb") as file:
         found = needles.search(file, noise=noise)
         if found:
-            yield Finding("audit-text", where, f"{found} texts or names of the source are in it.")
+            yield Finding("audit-text", where, _found(found))
         if noise:
             return  # vectors and previews hold any pattern by chance
         file.seek(0)
@@ -107,12 +97,13 @@ def _file(path: Path, where: str, needles: Needles) -> Iterator[Finding]:
 
 def _patterns(content: bytes, where: str) -> Iterator[Finding]:
     for what, pattern in _PATTERNS.items():
-        if pattern.search(content):
+        if any(not _of_the_standard(each) for each in pattern.findall(content)):
             yield Finding("audit-pattern", where, f"It holds what looks like {what}.")
 
 
 def _texts(source: Path) -> tuple[int, set[str]]:
     """The number of DICOM files, and every text and name of the source that may tell who someone is."""
+    quiet()
     base, found, count = base_of_root(source), set(), 0
     found.update(part for part in base.parts[-2:])
     for place in places_below(source):
@@ -150,39 +141,14 @@ def _values(element: Any) -> Iterator[str]:
             yield from (part for part in re.split(r"[\^= ]+", text) if len(part) > 4)
 
 
-def _catalogue(path: Path) -> tuple[bytes, list[Finding]]:
-    """All text of the catalogue as one run of bytes, since a page may cut a string, and what its tables say."""
-    findings: list[Finding] = []
-    parts: list[str] = []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            for row in database.execute(f'SELECT * FROM "{table}"'):
-                parts += [each for each in row if isinstance(each, str)]
-        wrong = sum(not _ID.fullmatch(row[0]) for row in database.execute("SELECT id FROM item"))
-        loaders = [row[0] for row in database.execute("SELECT loader FROM source")]
-        properties = dict(database.execute("SELECT * FROM property"))
-        columns = {row[0] for row in database.execute("SELECT name FROM column WHERE annotated = 0")}
-    if wrong and all(each.startswith("med/") for each in loaders):
-        findings.append(Finding("audit-id", "catalogue.sqlite", f"{wrong} ids are no keyed hashes."))
-    if properties.get("exclude_group") != "patient":
-        said = "Items of one patient are hits of one another: exclude_group is not patient."
-        findings.append(Finding("audit-same-patient", "catalogue.sqlite", said))
-    strange = columns - COLUMNS
-    if strange:
-        said = f"{len(strange)} columns are not of the allow-list; another plugin or loader brought them."
-        findings.append(Finding("audit-column", "catalogue.sqlite", said))
-    return "\n".join(parts).encode("utf-8", "surrogatepass"), findings
+def _found(count: int) -> str:
+    return f"{count} texts or names of the source are in it." if count > 1 else "A text or name of the source is in it."
 
 
-def _own_words(path: Path) -> str:
-    """What the software itself writes: names of tables, fields, encoders and columns, in lower case."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        parts = [row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
-        for query in ("SELECT name, encoder, options FROM field", "SELECT name, type FROM column"):
-            parts += [str(each) for row in database.execute(query) for each in row]
-        parts += [row[0] for row in database.execute("SELECT loader FROM source")]
-    return "\n".join(parts).lower()
+def _of_the_standard(text: bytes) -> bool:
+    """Whether a text is a UID that DICOM itself defines, as of a transfer syntax: it tells nothing of a patient."""
+    uid = pydicom.uid.UID(text.decode("latin-1"))
+    return bool(uid.name != str(uid))
 
 
 def _key(collection: Path, key: Path) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ _KERNEL = re.compile(r"(?:[ABDHIJQTU][a-z]?\d{1,2}[a-z]?|STANDARD|LUNG|BONE|BONE
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 _OLDEST = 90  # beyond, an age tells who someone is
+_SAID = frozenset({each.upper() for each in _MAKERS.values()} | {"LIKELY", "UNKNOWN"})
 _SCREENS = {"SECONDARY", "SCREEN SAVE"}
 _WRITTEN_ON = {"US", "SC", "OT", "ES"}
 
@@ -60,7 +61,7 @@ COLUMNS = _words(
 def is_public(text: str) -> bool:
     """Whether a text is a word of the lists, or a number: it may stand in a collection."""
     word = text.strip().upper()
-    if word in _MODALITIES | _BODY_PARTS | _VIEWS or text in _MAKERS.values() or _KERNEL.fullmatch(text):
+    if word in _MODALITIES | _BODY_PARTS | _VIEWS | _SAID or _KERNEL.fullmatch(text):
         return True
     return not word.strip("0123456789.+-E ")
 

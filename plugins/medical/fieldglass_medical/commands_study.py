@@ -96,7 +96,7 @@ def convert(
     else:
         columns = ("id", "file", "window", "problem")
         echo_table(columns, [[row[name] for name in columns] for row in rows])
-    if any(each.problem for each in done):
+    if any(each.severity == "error" for each in done):
         click.get_current_context().exit(JOURNALLED)
 
 
@@ -167,6 +167,10 @@ def audit(collection: Path, source: Path | None, key: str, form: str, json_: boo
         if rows:
             echo_table(("code", "where", "message"), [list(row.values()) for row in rows])
         looked = f"{found.files} files, for {found.strings} texts of {found.sources} source files"
-        click.echo(f"{'clean' if found.clean else f'{len(rows)} findings'}: {looked}")
+        click.echo(f"{'clean' if found.clean else _counted(len(rows), 'finding')}: {looked}")
     if not found.clean:
         click.get_current_context().exit(JOURNALLED)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldglass.errors import UsageError
 from fieldglass.registry import registry
 from fieldglass.types import Item, Problem, Sample
+from fieldglass_medical.nifti import write_nifti
+from fieldglass_medical.private_files import problem_of
 from fieldglass_medical.stated import stated_window
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ class Converted:
     shape: tuple[int, ...] = ()
     window: str = ""
     problem: str = ""
+    severity: str = ""
 
 
 def convert(
@@ -37,22 +41,30 @@ def convert(
     """Every item below `source`, one file each, named by its id: a keyed hash, never a name of the source.
 
     "png" is what the loader shows; the window stands in the file too, as text. "nifti" holds the values in their own
-    units (RAS, millimetres), without any header of the source.
+    units (RAS, millimetres, oblique where the scan is), without any header of the source. UsageError for a loader
+    that has no volumes.
     """
     made: Loader = registry().create("loaders", loader, options)
+    if to == "nifti" and not hasattr(made, "volume"):
+        raise UsageError(f"{loader} has no volumes.", hint="Write its items as PNG.")
     source = source.resolve()  # as every other caller of a loader does
     folder.mkdir(parents=True, exist_ok=True)
     for found in made.scan(source):
         if isinstance(found, Problem):
-            yield Converted(found.subject, problem=f"{found.code}: {found.message}")
+            yield _failed(found.subject, found)
+            continue
+        if to == "nifti":
+            yield _nifti(found, made, source, folder)
             continue
         for sample in made.read([found], source):
             if isinstance(sample, Problem):
-                yield Converted(found.id, problem=f"{sample.code}: {sample.message}")
-            elif to == "nifti" and sample.kind != "volume":
-                yield Converted(found.id, problem=f"no-volume: It is one {sample.kind}; write it as PNG.")
+                yield _failed(found.id, sample)
             else:
-                yield _nifti(found, sample, folder) if to == "nifti" else _png(found, sample, made, folder)
+                yield _png(found, sample, made, folder)
+
+
+def _failed(id: str, problem: Problem) -> Converted:
+    return Converted(id, problem=f"{problem.code}: {problem.message}", severity=problem.severity)
 
 
 def _png(item: Item, sample: Sample, loader: Loader, folder: Path) -> Converted:
@@ -69,17 +81,14 @@ def _png(item: Item, sample: Sample, loader: Loader, folder: Path) -> Converted:
     return Converted(item.id, path.name, shown.shape, window)
 
 
-def _nifti(item: Item, sample: Sample, folder: Path) -> Converted:
-    """(D, H, W) with z, y, x millimetres -> NIfTI's (x, y, z)."""
-    import nibabel
-
-    values = np.asarray(sample.content)[..., 0].transpose(2, 1, 0)
-    steps = tuple(reversed(sample.spacing or (1.0, 1.0, 1.0)))
-    image = nibabel.Nifti1Image(values.astype(np.float32), np.diag([*steps, 1.0]))
-    image.header.set_xyzt_units("mm")
+def _nifti(item: Item, loader: Any, source: Path, folder: Path) -> Converted:
     path = folder / f"{_named(item)}.nii.gz"
-    nibabel.save(image, path)
-    return Converted(item.id, path.name, values.shape, sample.units)
+    try:
+        volume = loader.volume(item, source)
+    except Exception as error:
+        return _failed(item.id, problem_of(item.id, error, "dicom-pixels", "The pixels cannot be decoded"))
+    write_nifti(volume, path)
+    return Converted(item.id, path.name, volume.values.shape[::-1], volume.units)
 
 
 def _named(item: Item) -> str:

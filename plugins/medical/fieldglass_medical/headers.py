@@ -26,6 +26,8 @@ _TAGS = [
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 
+_INSTEAD = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}  # of a patient
+
 
 @dataclass(frozen=True)
 class Header:
@@ -77,16 +79,26 @@ def read_header(
 
 
 def groups_of(header: Any, identity: Identity) -> dict[str, str]:
-    """Patient, study and series as keyed hashes; a file without a patient id groups by its study."""
-    study = str(header.get("StudyInstanceUID") or "")
+    """Patient, study and series as keyed hashes; a file without a patient id groups by its study, series or itself."""
     names = ("PatientID", "IssuerOfPatientID", "InstitutionName")
     patient = [str(header.get(name) or "") for name in names]
     parts = {
-        "patient": patient if patient[0] else ["study", study] if study else [],
-        "study": [study] if study else [],
-        "series": [str(header.SeriesInstanceUID)] if header.get("SeriesInstanceUID") else [],
+        "patient": patient if patient[0] else _instead_of_patient(header),
+        "study": _uid(header, "StudyInstanceUID"),
+        "series": _uid(header, "SeriesInstanceUID"),
     }
     return {kind: identity.of(kind, *part) for kind, part in parts.items() if part}
+
+
+def _instead_of_patient(header: Any) -> list[str]:
+    for kind, keyword in _INSTEAD.items():
+        if uid := _uid(header, keyword):
+            return [kind, *uid]
+    return []
+
+
+def _uid(header: Any, keyword: str) -> list[str]:
+    return [str(header.get(keyword))] if header.get(keyword) else []
 
 
 def _doubt(header: Any) -> tuple[str, str] | None:
@@ -96,5 +108,8 @@ def _doubt(header: Any) -> tuple[str, str] | None:
     if header.get("Modality") == "CT" and plain and not rescaled:
         return "dicom-no-rescale", "A CT without rescale values is not in Hounsfield units; it is shown as grey."
     if not header.get("PatientID"):
-        return "dicom-no-patient", "It names no patient: hits of the same patient are told by the study alone."
+        kind = (_instead_of_patient(header) or [""])[0]
+        if kind:
+            return "dicom-no-patient", f"It names no patient: its own are told by the {kind} alone."
+        return "dicom-no-patient", "It names no patient, study or instance: a copy of it is a hit of it."
     return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -11,18 +9,19 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pydicom
 
 from fieldglass.errors import LoaderError, UsageError
-from fieldglass.loaders.paths import OutsideError, inside
+from fieldglass.loaders.paths import inside
 from fieldglass.types import Item, Problem, Sample
-from fieldglass_medical.archive import MEMBER, base_of_root, members, open_place, walk
+from fieldglass_medical.archive import MEMBER, members, open_place, walk
 from fieldglass_medical.decode import check_size, frames
 from fieldglass_medical.frames import count, frame_header
 from fieldglass_medical.headers import Header, read_header
 from fieldglass_medical.identity import Identity, default_key
 from fieldglass_medical.items import Gathered, frames_of, instance_of, members_of
 from fieldglass_medical.opening import open_dicom
+from fieldglass_medical.private_files import PrivateFiles, problem_of
+from fieldglass_medical.quiet import quiet
 from fieldglass_medical.refusal import Refusal
 from fieldglass_medical.samples import clip_of, picture_of, shown
 from fieldglass_medical.volume import Volume, read_volume
@@ -35,10 +34,8 @@ __all__ = ["Dicom"]
 
 _SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 
-_ROOT = "private-"
 
-
-class Dicom:
+class Dicom(PrivateFiles):
     """DICOM files below a folder and in its ZIP archives, whatever their suffix; other files are passed over.
 
     :param level: what an item is: an instance (a file), a frame of one, a series, or a study.
@@ -54,9 +51,6 @@ class Dicom:
     Ids, groups and journal subjects are keyed hashes; no tag that tells who a patient is enters the index.
     For research, not for diagnosis.
     """
-
-    private = True
-    exclude_group = "patient"
 
     def __init__(
         self,
@@ -75,7 +69,7 @@ class Dicom:
             raise UsageError("max_pixels, max_frames and max_bytes must be at least 1.")
         self.max_bytes, self.allow_irregular = max_bytes, allow_irregular
         self.spacing = _spacing(spacing)
-        _quiet()
+        quiet()
         self.identity = Identity(Path(key) if key else default_key())
         self.level = level
         self.center, self.width = parse_window(window)
@@ -84,7 +78,7 @@ class Dicom:
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """The items by their headers, in the order of the paths; series and studies after all files are seen."""
-        root = self._real(root)
+        root = self.real(root)
         if not root.exists():
             raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
         base = self.base(root)
@@ -117,28 +111,12 @@ class Dicom:
                 return [left_out] if left_out else []
             return list(frames_of(header)) if self.level == "frame" else [instance_of(header, self.identity, base)]
         except Exception as error:
-            return [_problem(header.subject, error, "dicom-damaged", "The header cannot be read")]
-
-    def base(self, root: Path) -> Path:
-        """The folder that the paths beside the key are relative to."""
-        return base_of_root(self._real(root))
-
-    def conceal(self, root: Path) -> Path:
-        """A name for a root that the collection may keep; the path itself lies beside the key."""
-        name = _ROOT + self.identity.of("root", str(root))[:16]
-        self.identity.remember(Path(), name, str(root))
-        self.identity.flush()
-        return Path(name)
-
-    def _real(self, root: Path) -> Path:
-        if not root.name.startswith(_ROOT) or root.exists():
-            return root
-        return Path(self.identity.path(Path(), root.name) or root)
+            return [problem_of(header.subject, error, "dicom-damaged", "The header cannot be read")]
 
     def headers(self, root: Path) -> Iterator[Header | Problem]:
         """What each DICOM file says of itself; no pixel is read."""
         base = self.base(root)
-        for name in walk(self._real(root).resolve(), base):
+        for name in walk(self.real(root).resolve(), base):
             yield from self._file(name, base)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
@@ -162,7 +140,7 @@ class Dicom:
                     yield from self._place(name + MEMBER + each, base)
                 return
         except Exception as error:
-            yield _problem(subject, error, "zip-damaged", "The archive cannot be opened")
+            yield problem_of(subject, error, "zip-damaged", "The archive cannot be opened")
             return
         yield from self._place(name, base)
 
@@ -178,7 +156,7 @@ class Dicom:
             if found is not None and self.skip_burned_in and found.columns["burned_in"] in ("yes", "likely"):
                 raise Refusal("dicom-burned-in", "Text may be burned into its pixels (--set skip_burned_in=false).")
         except Exception as error:  # pydicom raises a score of kinds, and their texts may hold a tag's value
-            yield _problem(subject, error, "dicom-damaged", "The header cannot be read")
+            yield problem_of(subject, error, "dicom-damaged", "The header cannot be read")
             return
         if found is not None:
             self.identity.remember(base, subject, place)
@@ -188,8 +166,10 @@ class Dicom:
         """The volume of an item that is one, with its affine. Refusal for one that is none."""
         base = self.base(root)
         place = self.identity.path(base, str(item.locator.get("file", item.id)))
-        if place is None or "axes" not in item.locator:
-            raise Refusal("series-none", "It is no volume, or the key is another one.")
+        if place is None:
+            raise FileNotFoundError
+        if "axes" not in item.locator:
+            raise Refusal("series-none", "It is no volume: one picture, or a clip.")
         return read_volume(
             base,
             members_of(place),
@@ -225,18 +205,7 @@ class Dicom:
                         yield sample
                         left.pop(0)
             except Exception as error:
-                yield _problem(left.pop(0).id, error, "dicom-pixels", "The pixels cannot be decoded")
-
-
-def _problem(subject: str, error: Exception, code: str, said: str) -> Problem:
-    """A Problem that quotes nothing of the file."""
-    if isinstance(error, Refusal):
-        return Problem(subject, error.code, error.message)
-    if isinstance(error, OutsideError):
-        return Problem(subject, "path-outside", "The link leads out of the source.")
-    if isinstance(error, FileNotFoundError):
-        return Problem(subject, "file-missing", "The file is not there, or the key is another one.")
-    return Problem(subject, code, f"{said} ({type(error).__name__}).")
+                yield problem_of(left.pop(0).id, error, "dicom-pixels", "The pixels cannot be decoded")
 
 
 def _spacing(text: str) -> tuple[float, float, float] | None:
@@ -250,11 +219,3 @@ def _spacing(text: str) -> tuple[float, float, float] | None:
     if len(found) != 3 or not all(np.isfinite(each) and 0.05 <= each <= 100 for each in found):
         raise UsageError(f"{text!r} is no spacing.", hint='Give millimetres: "1" or "3,1,1" (slices, rows, columns).')
     return found[0], found[1], found[2]
-
-
-def _quiet() -> None:
-    """What pydicom warns of and logs may quote a tag's value."""
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    for module in (r"pydicom(\.|$)", r"fieldglass_medical(\.|$)"):
-        warnings.filterwarnings("ignore", module=module)

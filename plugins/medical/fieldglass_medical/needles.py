@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import IO
@@ -16,13 +17,17 @@ _CHUNK = 8 << 20
 
 
 class Needles:
-    """Strings to be found as they are written: UTF-8, Latin-1, or as JSON escapes them; ASCII letters of any case."""
+    """Strings to be found as they are written: UTF-8, Latin-1, or as JSON escapes them; ASCII letters of any case.
+
+    One of fewer than eight bytes counts only where no letter stands before it: "other" is no part of "another".
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
         forms: set[bytes] = set()
         for text in texts:
             forms |= {each for each in _forms(text.strip().lower()) if len(each) >= LEAST}
-        self._short = sorted(each for each in forms if len(each) < _WINDOW)
+        short = sorted(each for each in forms if len(each) < _WINDOW)
+        self._short = [(each, re.compile(rb"(?<![a-z])" + re.escape(each))) for each in short]
         self._long: dict[int, list[bytes]] = defaultdict(list)
         for each in forms:
             if len(each) >= _WINDOW:
@@ -43,7 +48,7 @@ class Needles:
 
     def _in(self, content: bytes, noise: bool) -> Iterator[bytes]:
         if not noise:
-            yield from (each for each in self._short if each in content)
+            yield from (each for each, alone in self._short if each in content and alone.search(content))
         if not len(self._heads) or len(content) < _WINDOW:
             return
         view = np.frombuffer(content, dtype=np.uint8)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass.errors import LoaderError, UsageError
-from fieldglass.loaders.paths import OutsideError, inside
+from fieldglass.loaders.paths import inside
 from fieldglass.types import Item, Problem, Sample
-from fieldglass_medical.archive import base_of_root, walk
+from fieldglass_medical.archive import walk
 from fieldglass_medical.identity import Identity, default_key
+from fieldglass_medical.private_files import PrivateFiles, problem_of
 from fieldglass_medical.refusal import Refusal
 from fieldglass_medical.samples import shown
 from fieldglass_medical.volume import Volume
@@ -28,7 +29,7 @@ _SUFFIXES = (".nii", ".nii.gz")
 _FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-class Nifti:
+class Nifti(PrivateFiles):
     """NIfTI volumes (.nii, .nii.gz) below a folder. Four-dimensional ones are taken at `volume`.
 
     :param units: "hu" for computed tomography in Hounsfield units; "grey" scales each volume by its percentiles.
@@ -40,9 +41,6 @@ class Nifti:
     (D, H, W, 1) float32 in the plane and order of `med/dicom`: slices towards the head, rows towards the back, columns
     towards the left. Ids are keyed hashes of the paths, since paths tell patients. For research, not for diagnosis.
     """
-
-    private = True
-    exclude_group = "patient"
 
     def __init__(
         self, *, units: str = "grey", window: str = "soft", volume: int = 0, key: str = "", max_bytes: int = 2 << 30
@@ -57,9 +55,10 @@ class Nifti:
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """One item per file, from its header. A file's folder is its patient."""
+        root = self.real(root)
         if not root.exists():
             raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
-        base = base_of_root(root)
+        base = self.base(root)
         try:
             for name in walk(root.resolve(), base):
                 if name.lower().endswith(_SUFFIXES):
@@ -69,7 +68,7 @@ class Nifti:
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The volumes, or why not."""
-        base = base_of_root(root)
+        base = self.base(root)
         for item in items:
             try:
                 name = self.identity.path(base, item.id)
@@ -147,12 +146,6 @@ def write_nifti(volume: Volume, path: Path) -> None:
 
 
 def _problem(subject: str, error: Exception) -> Problem:
-    if isinstance(error, Refusal):
-        return Problem(subject, error.code, error.message)
-    if isinstance(error, OutsideError):
-        return Problem(subject, "path-outside", "The link leads out of the source.")
-    if isinstance(error, FileNotFoundError):
-        return Problem(subject, "file-missing", "The file is not there, or the key is another one.")
     if isinstance(error, (EOFError, gzip.BadGzipFile)):
         return Problem(subject, "nifti-truncated", "The file ends before its data does.")
-    return Problem(subject, "nifti-damaged", f"The file cannot be read ({type(error).__name__}).")
+    return problem_of(subject, error, "nifti-damaged", "The file cannot be read")

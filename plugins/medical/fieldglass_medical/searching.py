@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import click
 from fieldglass.errors import UsageError
 from fieldglass.registry import registry
 from fieldglass_medical.aggregate import How, of_level
+from fieldglass_medical.apart import patient_notes
 from fieldglass_medical.calibration import Method
 from fieldglass_medical.left_out import labelled
 from fieldglass_medical.own_labels import judge
@@ -61,8 +62,12 @@ def answer(path: Path, own: Asked, options: dict[str, Any]) -> None:
         apart = "patient" in columns and not own.same_patient
         if own.level != "item" and own.level not in columns:
             raise UsageError(f"{path} has no {own.level} to take hits by.")
+        if not own.same_patient:
+            options["exclude_self"] = True
         question = question_of(collection, {**options, "exclude_group": "patient" if apart else ""})
         result = of_level(collection, question, own.level, own.aggregate, **asked, **how(options))
+        if not own.same_patient:
+            result = replace(result, notes=(*result.notes, *patient_notes(collection, question.query)))
         report = own.report or (_temporary(path) if show else None)
         if form == "html":
             report = report or out or Path("-")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from fieldglass_medical.apart import patient_notes
 from fieldglass_medical.calibration import Method
 from fieldglass_medical.own_labels import calibrated
 from fieldglass_medical.stated import NOTICE
@@ -26,17 +27,16 @@ def voted(
         calibration, told = calibrated(collection, labels, k=k, tau=tau, per=per, method=calibrate_by)
         there = Path(picture).expanduser().exists()
         quoted = labels.replace('"', '""')
-        result = collection.search(
+        question = collection.ask(
             **({"image": picture} if there else {"like": picture}),  # type: ignore[arg-type]
-            composer="image",
-            k=k,
             where=[f'"{quoted}" IS NOT NULL AND "{quoted}" <> \'\'', *([where] if where else [])],
             exclude_group="patient" if "patient" in collection.store.snapshot().columns else None,
             exclude_self=True,
-            collapse=None if per == "item" else per,
             item=item,
-            index="exact",
         )
+        collapse = None if per == "item" else per
+        (result,) = collection.answer([question], composer="image", k=k, collapse=collapse, index="exact")
+        notes = (*result.notes, *patient_notes(collection, question.query))
         hits = [hit for hit in result if str(hit.metadata.get(labels, "")).strip()]
         said = vote(
             [str(hit.metadata[labels]).strip() for hit in hits],
@@ -57,7 +57,7 @@ def voted(
         "neighbours": [
             {"rank": hit.rank, "id": hit.id, "score": hit.score, "label": str(hit.metadata[labels])} for hit in hits
         ],
-        "notes": list(result.notes),
+        "notes": list(notes),
     }
 
 
@@ -79,5 +79,7 @@ def show(found: dict[str, Any], as_json: bool) -> None:
             f"ECE {told['ECE of confidences']:.3f}, of raw shares {told['ECE of shares']:.3f}"
         )
     echo_table(["label", "share"], [[label, f"{share:.3f}"] for label, share in found["shares"].items()], right="share")
+    for note in found["notes"]:
+        click.echo(f"note: {note}", err=True)
     near = found["neighbours"]
     echo_table(["rank", "score", "label", "id"], [[n["rank"], f"{n['score']:.4f}", n["label"], n["id"]] for n in near])
