@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fieldglass.interfaces import Composer, Encoder, Reranker
     from fieldglass.search import Engine, Explanation, Outcome
+    from fieldglass.search.reranking import Reranking
     from fieldglass.store import Field, Store
     from fieldglass.types import Query
 
@@ -128,7 +129,7 @@ class Searchable:
         options: Mapping[str, Any] | None = None,
         min_score: float | None = None,
         collapse: str | None = None,
-        rerank: str | Reranker | None = None,
+        rerank: str | Reranker | Reranking | None = None,
         rerank_options: Mapping[str, Any] | None = None,
         rerank_required: bool = False,
         calibrate: Literal["all", "matches"] = "all",

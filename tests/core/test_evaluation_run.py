@@ -17,6 +17,7 @@ from fieldglass.benchmarks.loader import read
 from fieldglass.benchmarks.package_pictures import PICTURES, STYLES
 from fieldglass.cli import main
 from fieldglass.evaluation.published import rows_for
+from fieldglass.registry import Registry
 from fieldglass.types import Item, Problem
 from plugged import site  # noqa: F401
 from test_benchmarks_readers import WRITTEN
@@ -264,3 +265,15 @@ def test_official_counts_come_with_the_command(run):
     assert found.exit_code == 3 and "6016 queries, 15536 pictures" in found.output
     assert "15536 of 15536 pictures missing" in found.output
     assert os.environ["FIELDGLASS_DATA"] and "not the official file" not in found.output
+
+
+def test_composer_and_reranker_are_made_once_for_all_batches(run, tmp_path, monkeypatch):
+    made = []
+    create = Registry.create
+    monkeypatch.setattr("fieldglass.evaluation.run.BATCH", 1)
+    monkeypatch.setattr(Registry, "create", lambda self, kind, *given: made.append(kind) or create(self, kind, *given))
+    root = files.cirr(tmp_path / "root")
+    found = as_json(run("eval", "cirr", "--root", root, "--encoder", "tiny", "--composer", "sum", "--rerank",
+                        "superglobal", "--format", "json"))  # fmt: skip
+    assert found["queries"]["answered"] == 4
+    assert made.count("composers") == made.count("rerankers") == 1

@@ -13,6 +13,7 @@ import numpy as np
 from fieldglass.benchmarks.loader import read
 from fieldglass.composers.turns import reads_history
 from fieldglass.errors import QueryError, UsageError
+from fieldglass.search.reranking import Reranking
 from fieldglass.types import Problem, Query, QueryImage, Ranking
 
 if TYPE_CHECKING:
@@ -151,17 +152,18 @@ class _Runner:
     def rankings(self, limit: int | None) -> Iterator[tuple[Query, Ranking]]:
         """Queries that can be asked, with their rankings, batch by batch."""
         pending = iter(self.queries if limit is None else self.queries[:limit])
+        engine = self.collection.engine
+        composer = engine.made(self.composer, self.options)  # once: what it holds serves every batch
+        # required: figures of another method are worse than none
+        reranking = Reranking(self.rerank, self.rerank_options, required=True)
         while batch := list(islice(pending, BATCH)):
             asked = [(query, ready) for query in batch if (ready := self._ready(query)) is not None]
             self.left_out += len(batch) - len(asked)
-            found = self.collection.engine.rank(
+            found = engine.rank(
                 [ready for _, ready in asked],
-                composer=self.composer,
-                options=self.options,
+                composer=composer,
                 k=self.depth,
-                rerank=self.rerank,
-                rerank_options=self.rerank_options,
-                rerank_required=True,  # figures of another method are worse than none
+                rerank=reranking,
                 calibrate=self.calibrate,
                 index="exact",
             )

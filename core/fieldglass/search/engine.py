@@ -57,7 +57,7 @@ class Engine:
         k: int = 10,
         min_score: float | None = None,
         collapse: str | None = None,
-        rerank: str | Reranker | None = None,
+        rerank: str | Reranker | Reranking | None = None,
         rerank_options: Mapping[str, Any] | None = None,
         rerank_required: bool = False,
         calibrate: str = "all",
@@ -68,7 +68,7 @@ class Engine:
         :param composer: a name, an object, or None: "image", "text" or "weicom" by what each query holds.
         :param min_score: hits below it are left out.
         :param collapse: a group of which only the best item is kept.
-        :param rerank: a reranker for the first hits; `rerank_options` go with a name.
+        :param rerank: a reranker for the first hits, or a Reranking; `rerank_options` go with a name.
         :param rerank_required: EndpointError where its endpoint is down, instead of the hits as they are with a note.
         :param calibrate: "all" (every live item of the field) or "matches" (those that pass the filter).
         :param index: "auto", "exact", or the kind of index that must be used.
@@ -82,7 +82,7 @@ class Engine:
         view = self.view()
         if collapse is not None and collapse not in view.snapshot.columns:
             raise QueryError(f"There is no group {collapse!r} to collapse by.", hint=_groups(view.snapshot))
-        reranking = Reranking(rerank, rerank_options, required=rerank_required)
+        reranking = Reranking.of(rerank, rerank_options, required=rerank_required)
         found: dict[int, Outcome] = {}
         for asked, mine in _by_composer(composer, queries):
             name, maker = self._composer(asked, options or {})
@@ -100,14 +100,14 @@ class Engine:
         *,
         options: Mapping[str, Any] | None = None,
         k: int = 10,
-        rerank: str | Reranker | None = None,
+        rerank: str | Reranker | Reranking | None = None,
         rerank_options: Mapping[str, Any] | None = None,
         rerank_required: bool = False,
         calibrate: str = "all",
         index: str = "auto",
     ) -> Iterator[Ranking]:
         """The rankings of `search` by one composer, in order, and nothing else of the hits: no ids, no metadata."""
-        view, reranking = self.view(), Reranking(rerank, rerank_options, required=rerank_required)
+        view, reranking = self.view(), Reranking.of(rerank, rerank_options, required=rerank_required)
         name, maker = self._composer(composer, options or {})
         for start in range(0, len(queries), BATCH):
             job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, index)
@@ -121,12 +121,12 @@ class Engine:
         composer: str | Composer | None = None,
         options: Mapping[str, Any] | None = None,
         calibrate: str = "all",
-        rerank: str | Reranker | None = None,
+        rerank: str | Reranker | Reranking | None = None,
         rerank_options: Mapping[str, Any] | None = None,
         rerank_required: bool = False,
     ) -> Explanation:
         """Why an item stands where it stands: its rank, what each probe gave to its score, where a reranker put it."""
-        reranking = Reranking(rerank, rerank_options, required=rerank_required)
+        reranking = Reranking.of(rerank, rerank_options, required=rerank_required)
         view = self.view()
         name, maker = self._composer(composer or _default(query), options or {})
         job = _Job(view, self.encoder, self._indexes, name, maker, calibrate, "exact")

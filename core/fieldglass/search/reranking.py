@@ -40,6 +40,17 @@ class Reranking:
         else:
             self.by, self.name = given, "" if given is None else type(given).__name__
 
+    @classmethod
+    def of(
+        cls,
+        given: str | Reranker | Reranking | None,
+        options: Mapping[str, Any] | None = None,
+        *,
+        required: bool = False,
+    ) -> Reranking:
+        """One that was made before as it is, so that what its reranker holds is kept; else a new one."""
+        return given if isinstance(given, Reranking) else cls(given, options, required=required)
+
     def __bool__(self) -> bool:
         return self.by is not None
 

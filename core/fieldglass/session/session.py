@@ -12,6 +12,7 @@ from fieldglass.asking import Question
 from fieldglass.composers.turns import reads_history
 from fieldglass.errors import QueryError, UsageError
 from fieldglass.registry import registry
+from fieldglass.search.reranking import Reranking
 from fieldglass.searching import Searchable
 from fieldglass.session.questions import Proposal, depth, narrowed, propose
 from fieldglass.session.remembering import Remembering
@@ -70,6 +71,7 @@ class Session:
         encoder: Any = Remembering(collection.encoder)
         self._searchable = Searchable(collection.store, field=collection.field.name, encoder=encoder)
         self._composer: Composer | None = None
+        self._reranking: Reranking | None = None
         self._turns: tuple[Turn, ...] = ()
         self._undone: tuple[Turn, ...] = ()
         self._result: SearchResult | None = None
@@ -292,10 +294,11 @@ class Session:
         away = rejected(turns) if self.hide_rejected else frozenset()
         rules = {"exclude": self.exclude | away, "exclude_group": self.exclude_group}
         question = Question(query_of(turns, gone=gone, **rules), asked_of(turns), {})
-        if self._composer is None:  # made once: an endpoint that is down is left alone from turn to turn
+        if self._composer is None:  # made once, both: an endpoint that is down is left alone from turn to turn
             updater = self.updater
             self._composer = self._searchable.made(updater, self.options) if isinstance(updater, str) else updater
-        (result,) = self._searchable.answer([question], k=k, composer=self._composer, rerank=self.rerank)
+            self._reranking = Reranking(self.rerank)
+        (result,) = self._searchable.answer([question], k=k, composer=self._composer, rerank=self._reranking)
         name = self.updater if isinstance(self.updater, str) else result.composer
         return replace(result, composer=name, notes=(*notes, *result.notes))
 
