@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import numbers
+import os
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -39,7 +41,7 @@ def completed(factory: Callable[..., Any], owner: str, options: Mapping[str, Any
 
 
 def coerce(factory: Callable[..., Any], owner: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a factory, strings turned into the types of its signature.
+    """Options of a factory, strings turned into the types of its signature, other values checked against them.
 
     UsageError names an option that the factory does not have, or a value of another type.
     """
@@ -49,12 +51,13 @@ def coerce(factory: Callable[..., Any], owner: str, options: Mapping[str, Any]) 
     for name, value in options.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
-            raise UsageError(f"{owner!r} has no option {name!r}.", hint=hint)
+            help_ = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known) or 'none'}."
+            raise UsageError(f"{owner!r} has no option {name!r}.", hint=help_)
+        hint = hints.get(name, Any)
         try:
-            typed[name] = _convert(value, hints.get(name, str)) if isinstance(value, str) else value
+            typed[name] = _convert(value, hint) if isinstance(value, str) else _checked(value, hint)
         except ValueError:
-            wanted = getattr(hints.get(name), "__name__", hints.get(name))
+            wanted = hint.__name__ if isinstance(hint, type) else hint
             raise UsageError(f"{owner!r}: {name}={value!r} is not a {wanted}.") from None
     return typed
 
@@ -79,3 +82,25 @@ def _convert(value: str, hint: Any) -> Any:
     if hint in (int, float):
         return hint(value)
     return value
+
+
+def _checked(value: Any, hint: Any) -> Any:
+    """A value from a file or from Python as it is; ValueError where it is of another kind than a plain hint."""
+    if not _fits(value, hint):
+        raise ValueError(value)
+    return value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, each) for each in arguments)
+    if origin is typing.Literal:
+        return any(value == each for each in arguments)
+    if origin in (tuple, list):
+        return isinstance(value, (tuple, list)) and all(_fits(each, arguments[0]) for each in value)
+    if hint in (int, float):
+        return isinstance(value, numbers.Integral if hint is int else numbers.Real) and not isinstance(value, bool)
+    if hint in (bool, str, type(None)):
+        return isinstance(value, (str, os.PathLike) if hint is str else hint)
+    return True  # an object: its factory knows

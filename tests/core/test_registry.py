@@ -139,6 +139,12 @@ def test_options_are_typed_by_the_signature():
     [
         ({"max_pixel": "1"}, "Did you mean 'max_pixels'"),
         ({"max_pixels": "many"}, "is not a int"),
+        ({"max_pixels": None}, "is not a int"),
+        ({"max_pixels": 1.5}, "is not a int"),
+        ({"max_pixels": True}, "is not a int"),
+        ({"max_pixels": [1000]}, "is not a int"),
+        ({"suffixes": "jpg", "max_pixels": {}}, "is not a int"),
+        ({"suffixes": ["jpg", None]}, "suffixes"),
         ({"colour": "red"}, "It has: "),
     ],
 )
