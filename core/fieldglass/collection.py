@@ -85,6 +85,7 @@ class Collection(Searchable):
         limit: int | None = None,
         prune: bool = False,
         rehash: bool = False,
+        metadata_options: Mapping[str, Mapping[str, str]] | None = None,
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Report:
@@ -94,6 +95,8 @@ class Collection(Searchable):
         :param limit: stop after so many items.
         :param prune: remove items that are no longer there.
         :param rehash: look at the content of every file, not at size and time alone.
+        :param metadata_options: plugin -> options of its metadata hook, such as {"geo": {"round_coords": "3"}}; the
+            collection keeps them.
         :param stop: set it, and indexing ends after the current batch.
         """
         from fieldglass.ingest import ingest
@@ -114,6 +117,7 @@ class Collection(Searchable):
             limit=limit,
             prune=prune,
             rehash=rehash,
+            metadata_options=metadata_options,
             progress=progress,
             stop=stop,
         )

@@ -94,9 +94,13 @@ def fieldglass_demos() -> Iterable[Offer]:  # type: ignore[empty-body]
 
 
 @hookspec
-def fieldglass_metadata(item: Item, paths: tuple[Path, ...]) -> Mapping[str, Any]:  # type: ignore[empty-body]
+def fieldglass_metadata(  # type: ignore[empty-body]
+    item: Item, paths: tuple[Path, ...], options: Mapping[str, str]
+) -> Mapping[str, Any]:
     """Typed columns to add to one item; called for new and changed items, and by `refresh`.
 
     :param item: the item as its loader described it.
     :param paths: its files, absolute, in the order of `item.paths`.
+    :param options: what the collection keeps for this plugin, of `fieldglass index --metadata PLUGIN.NAME=VALUE`.
+        It is called once with an item without files to refuse, by a UsageError, what it does not know.
     """

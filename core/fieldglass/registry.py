@@ -178,10 +178,16 @@ class Registry:
         found = cards().get(name)
         return (found.family, found.options) if found and found.source else ("", {})
 
-    def metadata(self, item: Item, paths: tuple[Path, ...]) -> Iterator[tuple[str, Mapping[str, Any] | Exception]]:
-        """What each plugin's metadata hook adds to an item: (plugin, columns or the exception it raised)."""
+    def metadata(
+        self, item: Item, paths: tuple[Path, ...], options: Mapping[str, Mapping[str, str]] | None = None
+    ) -> Iterator[tuple[str, Mapping[str, Any] | Exception]]:
+        """What each plugin's metadata hook adds to an item: (plugin, columns or the exception it raised).
+
+        `options` are those of `fieldglass.ingest.hook_options`, by plugin.
+        """
         for implementation in self._pm.hook.fieldglass_metadata.get_hookimpls():
-            arguments: dict[str, Any] = {"item": item, "paths": paths}
+            own = (options or {}).get(implementation.plugin_name, {})
+            arguments: dict[str, Any] = {"item": item, "paths": paths, "options": own}
             try:
                 given = [arguments[name] for name in implementation.argnames]
                 found = cast("Mapping[str, Any] | None", implementation.function(*given))

@@ -124,7 +124,7 @@ def test_a_disabled_plugin_is_not_loaded(monkeypatch):
 
 def test_hook_calls_are_traced_on_demand(monkeypatch, capsys):
     monkeypatch.setenv("FIELDGLASS_TRACE", "1")
-    list(Registry()._pm.hook.fieldglass_metadata(item=Item("abc"), paths=()))
+    list(Registry()._pm.hook.fieldglass_metadata(item=Item("abc"), paths=(), options={}))
     assert "fieldglass_metadata(" in capsys.readouterr().err
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from fieldglass_geo.exif import NoPosition, Position, columns, position, read
+from fieldglass.errors import UsageError
+from fieldglass_geo.gps import position
+from fieldglass_geo.position import NoPosition, Position, Rules
 
 SOUTH = (IFDRational(43), IFDRational(11), IFDRational(358332, 10000))
 EAST = (IFDRational(171), IFDRational(53), IFDRational(402612, 10000))
@@ -89,7 +90,54 @@ def test_forms_that_are_understood(lat, expected, flags):
     ],
 )
 def test_what_gives_no_position_says_why(block, reason):
-    assert position(block) == NoPosition(reason)
+    found = position(block)
+    assert isinstance(found, NoPosition)
+    assert found.reason == reason
+    assert found.message
+
+
+def test_swapped_axes_are_hinted_at():
+    assert "swapped" in position(gps(lat=(171, 53, 40), lon=(43, 11, 35))).hint
+    assert not position(gps(lat=(43, 61, 0))).hint
+    assert "swapped" not in position(gps(lon=(181, 0, 0))).hint
+
+
+def test_half_a_position_is_told():
+    assert "without the other" in position({1: "N", 2: (1, 2, 3)}).hint
+    assert not position({}).hint
+
+
+@pytest.mark.parametrize(("letters", "signs"), [("NE", (1, 1)), ("se", (-1, 1)), ("SW", (-1, -1))])
+def test_missing_letters_can_be_assumed(letters, signs):
+    found = position(gps(lat_ref="\x00", lon_ref=None), Rules(assume_ref=letters))
+    assert (sign_of(found.lat), sign_of(found.lon)) == signs
+    assert found.flags == ("assumed_ref",)
+
+
+def test_a_letter_that_is_there_is_not_assumed_away():
+    assert position(gps(), Rules(assume_ref="NW")).lat < 0
+    assert position(gps(), Rules(assume_ref="NW")).flags == ()
+
+
+@pytest.mark.parametrize(("trust", "sign"), [("sign", -1), ("ref", 1)])
+def test_a_contradiction_is_settled_on_demand(trust, sign):
+    found = position(gps(lat=(-43, 30, 0), lat_ref="N"), Rules(trust=trust))
+    assert found.lat == sign * 43.5
+    assert found.flags == (f"trusted_{trust}",)
+
+
+def test_zero_zero_is_a_place_on_demand():
+    found = position(gps(lat=(0, 0, 0), lon=(0, 0, 0), lat_ref="N"), Rules(allow_zero=True))
+    assert (found.lat, found.lon) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"assume_ref": "XX"}, {"trust": "me"}, {"round_coords": "9"}, {"max_gap": "-1"}, {"drop": "1"}, {"lenient": "x"}],
+)
+def test_rules_that_cannot_be_are_refused(options):
+    with pytest.raises(UsageError):
+        Rules.of(options)
 
 
 def test_zero_latitude_alone_is_a_place():
@@ -106,36 +154,17 @@ def test_altitude_and_error_over_zero_are_left_out():
     assert (found.altitude, found.error_m) == (None, None)
 
 
+def test_dilution_of_precision_stands_in_for_the_error():
+    assert position(gps(_11=IFDRational(3, 1))).error_m == 15
+    assert position(gps(_11=IFDRational(3, 1), _31=IFDRational(4))).error_m == 4
+    assert position(gps(_11=IFDRational(3, 0))).error_m is None
+
+
+@pytest.mark.parametrize(("value", "heading"), [(IFDRational(905, 10), 90.5), (IFDRational(1, 0), None), (400, None)])
+def test_heading(value, heading):
+    assert position(gps(_17=value)).heading == heading
+
+
 @pytest.mark.parametrize(("datum", "flags"), [("WGS-84", ()), ("WGS 84", ()), ("WGS84\x00", ()), ("TOKYO", ("datum",))])
 def test_another_datum_is_flagged(datum, flags):
     assert position(gps(_18=datum)).flags == flags
-
-
-def photo(path, block):
-    picture = Image.new("RGB", (16, 16), "red")
-    exif = picture.getexif()
-    exif[0x0112] = 1
-    exif.get_ifd(0x8825).update(block)
-    picture.save(path, exif=exif)
-    return path
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
-def test_a_real_file_of_each_format(tmp_path, suffix):
-    found = columns((photo(tmp_path / f"a{suffix}", gps(_6=IFDRational(250, 2), _31=IFDRational(5))),))
-    assert found["lat"] == pytest.approx(-43.193287, abs=1e-6)
-    assert found["lon"] == pytest.approx(171.894517, abs=1e-6)
-    assert (found["altitude"], found["gps_error_m"]) == (125.0, 5.0)
-
-
-def test_a_bad_position_is_a_column_to_filter_by(tmp_path):
-    assert columns((photo(tmp_path / "a.jpg", gps(lat=(0, 0, 0), lon=(0, 0, 0))),)) == {"gps_problem": "null_island"}
-
-
-def test_no_position_adds_nothing(tmp_path):
-    Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg")
-    (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff\xe1 not a picture")
-    (tmp_path / "c.txt").write_text("no picture")
-    assert columns((tmp_path / "a.jpg",)) == columns((tmp_path / "b.jpg",)) == columns((tmp_path / "c.txt",)) == {}
-    assert columns(()) == {}
-    assert read(tmp_path / "gone.jpg") == NoPosition("absent")

@@ -23,6 +23,10 @@ __all__ = ["index"]
     "--set", "settings", multiple=True, metavar="NAME=VALUE",
     help="An option of the loader or encoder; loader.NAME= or encoder.NAME= where both have it.",
 )  # fmt: skip
+@click.option(
+    "--metadata", "hooks", multiple=True, metavar="PLUGIN.NAME=VALUE",
+    help="An option of a plugin's metadata hook: geo.round_coords=3. The collection keeps it.",
+)  # fmt: skip
 @click.option("--name", help="The name of the source; by default that of its folder.")
 @click.option("--batch", type=click.IntRange(1), default=32, show_default=True, help="Items encoded together.")
 @click.option("--workers", type=click.IntRange(1), help="Decoding threads; by default as many as cores.")
@@ -36,6 +40,7 @@ def index(
     encoder: str | None,
     weights: Path | None,
     settings: tuple[str, ...],
+    hooks: tuple[str, ...],
     name: str | None,
     **options: Any,
 ) -> None:
@@ -57,6 +62,7 @@ def index(
     """
     from fieldglass.cli.progress import Meter
     from fieldglass.cli.sources import check, expand, opened, settings_of
+    from fieldglass.ingest.hook_options import parse_options
 
     given = expand(sources, loader)
     if options["prune"] and any("only" in source.options for source in given):
@@ -65,6 +71,7 @@ def index(
         raise UsageError(f"--name {name!r} cannot name {len(given)} sources.", hint="Index them one by one.")
     loader_options, encoder_options = settings_of(settings, given[0].loader, encoder, collection, weights)
     check(given, loader_options)
+    metadata_options = parse_options(hooks)
     with opened(collection, encoder, encoder_options) as target, Meter(len(given)) as meter:
         if any((target.path / "incoming").glob("*")):
             meter.say("taking what workers have finished")
@@ -75,6 +82,7 @@ def index(
                 name=name,
                 loader=source.loader,
                 loader_options={**source.options, **loader_options},
+                metadata_options=metadata_options,
                 progress=meter.update,
                 stop=meter.stop,
                 **options,

@@ -114,7 +114,8 @@ class Step:
     """Turns batches of tasks into what is committed. Safe to call from several threads.
 
     `copies` looks up an item with the same content hash; `setting` is that of `stamps.setting_of`.
-    `hide` is True for a private loader: no path leaves this class.
+    `hide` is True for a private loader: no path leaves this class. `hook_options` are those that the collection
+    keeps for the metadata hooks.
     """
 
     def __init__(
@@ -129,12 +130,14 @@ class Step:
         *,
         copies: Callable[[str], Copy | None] = lambda _: None,
         encode_lock: AbstractContextManager[Any] | None = None,
+        hook_options: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self._loader, self._loader_name, self._root, self._base = loader, loader_name, root, base
         self._encoder, self._field = encoder, field_name
         self._copies, self._setting = copies, setting
         self._contents = Contents(base)
         self._encode_lock = encode_lock or nullcontext()
+        self._hook_options = hook_options or {}
         self.hide = bool(getattr(loader, "private", False))
 
     def __call__(self, tasks: Sequence[Task]) -> Done:
@@ -230,7 +233,7 @@ class Step:
         return Ready(task, content, self._columns(task, warnings), thumb, {}, sample.measured), prepared
 
     def _columns(self, task: Task, warnings: list[Failed]) -> dict[str, Any]:
-        columns, broken = hook_columns(task.item, self._base)
+        columns, broken = hook_columns(task.item, self._base, self._hook_options)
         for plugin, error in broken:
             said = type(error).__name__ if self.hide else f"{type(error).__name__}: {error}"
             problem = Problem(task.item.id, "metadata-error", f"Plugin {plugin!r}: {said}", severity="warning")
@@ -287,7 +290,9 @@ class Step:
         return Failed(problem, stamp)
 
 
-def hook_columns(item: Item, base: Path) -> tuple[dict[str, Any], list[tuple[str, Exception]]]:
+def hook_columns(
+    item: Item, base: Path, options: Mapping[str, Mapping[str, str]]
+) -> tuple[dict[str, Any], list[tuple[str, Exception]]]:
     """What the metadata hooks of all plugins add to an item, and those that failed."""
     columns: dict[str, Any] = {}
     broken: list[tuple[str, Exception]] = []
@@ -295,7 +300,7 @@ def hook_columns(item: Item, base: Path) -> tuple[dict[str, Any], list[tuple[str
         paths = tuple(inside(base, path) for path in item.paths)
     except (OutsideError, OSError):
         return columns, broken
-    for plugin, found in registry().metadata(item, paths):
+    for plugin, found in registry().metadata(item, paths, options):
         if isinstance(found, Exception):
             broken.append((plugin, found))
         else:

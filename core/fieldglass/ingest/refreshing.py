@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldglass.ingest.batch import hook_columns
+from fieldglass.ingest.hook_options import kept_options
 from fieldglass.loaders.paths import base_of
 from fieldglass.registry import registry
 from fieldglass.store import Snapshot, Source, Store
@@ -26,11 +27,12 @@ def refresh(store: Store, *, progress: Callable[[int, int], None] | None = None)
     snapshot = store.snapshot()
     bases = {source.name: _base(source) for source in snapshot.sources.values()}
     positions = snapshot.live_positions()
+    options = kept_options(snapshot)
     changed = 0
     with store.writer("refresh") as writer:
         for start in range(0, len(positions), _CHUNK):
             chunk = positions[start : start + _CHUNK]
-            rows, faults = _chunk(snapshot, chunk, bases)
+            rows, faults = _chunk(snapshot, chunk, bases, options)
             changed += writer.put_metadata(rows, annotated=False).changed if rows else 0
             for source, problems in faults.items():
                 writer.commit(snapshot.sources[source], problems=problems)
@@ -41,13 +43,16 @@ def refresh(store: Store, *, progress: Callable[[int, int], None] | None = None)
 
 
 def _chunk(
-    snapshot: Snapshot, positions: Any, bases: Mapping[str, tuple[Path, bool]]
+    snapshot: Snapshot,
+    positions: Any,
+    bases: Mapping[str, tuple[Path, bool]],
+    options: Mapping[str, Mapping[str, str]],
 ) -> tuple[list[tuple[str, Mapping[str, Any]]], dict[str, list[Problem]]]:
     rows: list[tuple[str, Mapping[str, Any]]] = []
     faults: dict[str, list[Problem]] = {}
     for source, item in snapshot.items(positions):
         base, private = bases[source.name]
-        columns, broken = hook_columns(item, base)
+        columns, broken = hook_columns(item, base, options)
         id = source.collection_id(item.id)
         differ = {name: cell for name, cell in columns.items() if _stored(cell) != item.metadata.get(name)}
         if differ:

@@ -26,6 +26,7 @@ from fieldglass.ingest.batch import Done, Failed, Ready, Same, Step, Task, encod
 from fieldglass.ingest.compare import Comparison
 from fieldglass.ingest.copies import Copies
 from fieldglass.ingest.entries import entry_of, fault_of
+from fieldglass.ingest.hook_options import keep_options, kept_options
 from fieldglass.ingest.making import cores, field_of, make_loader, source_name, source_root
 from fieldglass.ingest.progress import Progress, Rate, Report
 from fieldglass.ingest.stamps import setting_of
@@ -66,6 +67,7 @@ def ingest(
     limit: int | None = None,
     prune: bool = False,
     rehash: bool = False,
+    metadata_options: Mapping[str, Mapping[str, str]] | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Report:
@@ -76,6 +78,8 @@ def ingest(
     :param limit: look at the first so many items only.
     :param prune: remove the items of this source that are not there any more.
     :param rehash: read the content of every file, and try bad ones again.
+    :param metadata_options: plugin -> options of its metadata hook, kept with the collection; its items are refreshed
+        where they differ from those it had.
     :param stop: once set, what is in work is finished and committed, and the report says `interrupted`.
 
     UsageError for options that cannot be; LoaderError where the source cannot be opened; LockedError
@@ -89,6 +93,8 @@ def ingest(
     root = source_root(source_path)
     made = make_loader(loader, options, encoder)
     started = time.monotonic()
+    if metadata_options:
+        keep_options(store, metadata_options)
     with store.writer("index") as writer, ExitStack() as stack:
         kept = made.conceal(root)
         source = writer.add_source(name or _named(kept, store), kept, loader, options)
@@ -110,6 +116,7 @@ def ingest(
             setting,
             copies=copies,
             encode_lock=encode_lock(encoder),
+            hook_options=kept_options(store.snapshot()),
         )
         run = _Run(writer, source, field, comparison, step, batch, progress, stop or threading.Event())
         run.drive(_found(made, loader, root, limit), workers or (cores() + (4 if on_gpu(encoder) else 0)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fieldglass.errors import FingerprintError, UnknownNameError
 from fieldglass.ingest.batch import Failed, Ready, Step, Task, encode_lock
 from fieldglass.ingest.entries import entry_of, fault_of
+from fieldglass.ingest.hook_options import kept_options
 from fieldglass.ingest.making import make_loader
 from fieldglass.ingest.stamps import metadata_hash, setting_of
 from fieldglass.loaders.paths import base_of
@@ -56,7 +57,17 @@ def work(
     loader = make_loader(of.loader, of.options, encoder)
     base = base_of(loader, place)
     setting = setting_of(of.loader, of.options)
-    step = Step(loader, of.loader, place, base, encoder, field, setting, encode_lock=encode_lock(encoder))
+    step = Step(
+        loader,
+        of.loader,
+        place,
+        base,
+        encoder,
+        field,
+        setting,
+        encode_lock=encode_lock(encoder),
+        hook_options=kept_options(snapshot),
+    )
     entries: list[Entry] = []
     faults: list[Fault] = []
     tasks = [Task(item, "", metadata_hash(item)) for item in items]

@@ -89,6 +89,12 @@ class Writer:
             self._connection.execute("INSERT OR IGNORE INTO property VALUES (?, ?)", (name, value))
             touch_state(self._connection)
 
+    def set_property(self, name: str, value: str) -> None:
+        """A property of the collection, in the place of one of that name."""
+        with self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", (name, value))
+            touch_state(self._connection)
+
     def relocate(self, name: str, root: Path) -> None:
         """The root of a source has moved. Nothing is read again. An empty source that is in its way goes."""
         with self._transaction():

@@ -11,10 +11,10 @@ def fieldglass_loaders():
 
 
 @hookimpl
-def fieldglass_metadata(item, paths):
-    from fieldglass_geo.exif import columns
+def fieldglass_metadata(item, paths, options):
+    from fieldglass_geo.columns import columns
 
-    return columns(paths)
+    return columns(item, paths, options)
 
 
 @hookimpl

@@ -10,7 +10,8 @@ from fieldglass.loaders import base_of, inside
 from fieldglass.loaders.files import Files
 from fieldglass.loaders.paths import OutsideError
 from fieldglass.types import Item, Problem, Sample
-from fieldglass_geo.exif import NoPosition, read
+from fieldglass_geo.position import NoPosition
+from fieldglass_geo.where_taken import find
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,21 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Photos"]
 
-_REASONS = {
-    "absent": "It does not say where it was taken.",
-    "contradictory_sign": "Its GPS block gives a negative number and N or E.",
-    "missing_ref": "Its GPS block does not say N or S, E or W.",
-    "null_island": "Its GPS block says 0, 0, which cameras write when they do not know.",
-    "out_of_range": "Its GPS block is out of range; latitude and longitude may be swapped.",
-    "undefined_rational": "Its GPS block holds a number over zero.",
-}
-
 
 class Photos:
     """The `files` loader that also journals, as a warning, a photo whose position cannot be used.
 
-    `located=true` takes only photos with a position. The columns lat, lon, altitude and gps_error_m come from
-    this plugin's metadata hook, whatever the loader.
+    `located=true` takes only photos with a position. The columns come from this plugin's metadata hook,
+    whatever the loader.
     """
 
     private = False
@@ -48,13 +40,13 @@ class Photos:
                 yield found
                 continue
             try:
-                position = read(inside(base_of(self, root), found.paths[0]))
+                position = find(inside(base_of(self, root), found.paths[0])).position
             except OutsideError:
                 position = NoPosition("absent")  # `read` refuses such a path, and says so
             if isinstance(position, NoPosition) and (self.located or position.reason != "absent"):
                 code = f"gps-{position.reason.replace('_', '-')}"
                 severity = "error" if self.located else "warning"
-                yield Problem(found.id, code, _REASONS[position.reason], found.paths, severity)
+                yield Problem(found.id, code, position.message, found.paths, severity)
                 if self.located:
                     continue
             yield found

@@ -9,6 +9,7 @@ import click
 __all__ = ["COMMANDS", "Commands", "geo"]
 
 COMMANDS = {
+    "index": ("fieldglass_geo.cli.index:index", "Take photos into a collection; round or drop their coordinates."),
     "exif": ("fieldglass_geo.cli.exif:exif", "Where photos were taken, and what is wrong with what they say."),
 }
 
@@ -41,5 +42,5 @@ def geo() -> None:
     \b
     Examples:
       fieldglass geo exif holiday
-      fieldglass geo exif holiday --json > photos.json
+      fieldglass geo index holiday --to holiday.collection --round-coords 3
     """
