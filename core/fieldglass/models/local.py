@@ -67,4 +67,4 @@ def _by_packages(name: str) -> bool:
 
 
 def _carried(name: str) -> list[Path]:
-    return [carried(each) for each in cards()[name].files]
+    return [carried(each, name) for each in cards()[name].files]

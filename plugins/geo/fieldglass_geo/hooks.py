@@ -6,6 +6,18 @@ from fieldglass.hooks import Offer, hookimpl
 
 
 @hookimpl
+def fieldglass_encoders():
+    return [
+        Offer(
+            "geo/geoclip",
+            "fieldglass_geo.geoclip:GeoClip",
+            "GeoCLIP: places, photos and sentences in one space, where on Earth a photo is from (arXiv 2309.16020)",
+            frozenset({"places", "images", "texts"}),
+        ),
+    ]
+
+
+@hookimpl
 def fieldglass_loaders():
     return [Offer("geo/photos", "fieldglass_geo.loader:Photos", "a folder of photos; says why one has no position")]
 

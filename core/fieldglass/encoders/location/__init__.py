@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from fieldglass.encoders.location.globe import on_globe
 from fieldglass.encoders.location.harmonics import harmonics
 from fieldglass.encoders.location.satclip import SatClipLocation
 
-__all__ = ["SatClipLocation", "harmonics"]
+__all__ = ["SatClipLocation", "harmonics", "on_globe"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fieldglass.errors import UsageError
+from fieldglass.encoders.location.globe import on_globe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +25,7 @@ def harmonics(places: NDArray[np.float64], degrees: int, variant: Variant = "ort
     degrees. In "legacy_pi" the terms of m = 0 are pi times too large, as in the published table that the SatCLIP
     checkpoints were trained with. UsageError where a place is not on the globe.
     """
-    places = np.asarray(places, dtype=np.float64).reshape(-1, 2)
-    if not np.isfinite(places).all() or (np.abs(places[:, 0]) > 90).any() or (np.abs(places[:, 1]) > 540).any():
-        raise UsageError("A place is (latitude, longitude) in degrees: -90..90, -180..180.")
+    places = on_globe(places)
     azimuth, polar = np.radians(places[:, 1] + 180), np.radians(places[:, 0] + 90)
     legendre = _normalised_legendre(np.cos(polar), np.sin(polar), degrees)
     columns = []
