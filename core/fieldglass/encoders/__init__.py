@@ -36,7 +36,7 @@ def capabilities(encoder: Encoder) -> frozenset[str]:
 def encode(encoder: Encoder, prepared: Sequence[Prepared]) -> F32:
     """Prepared samples of any towers -> (n, rows, dim) float32, in order.
 
-    WeightsError where the encoder gives another shape, NaN or infinity, or vectors that are not of unit norm.
+    A text or a place has one vector, which every row repeats. WeightsError where the encoder gives another shape, NaN or infinity, or vectors that are not of unit norm.
     """
     vectors = np.empty((len(prepared), encoder.rows, encoder.dim), dtype=np.float32)
     for tower in dict.fromkeys(each.tower for each in prepared):
@@ -60,10 +60,12 @@ def _tower(encoder: Any, tower: str, batch: Sequence[Prepared]) -> F32:
     if not kinds:
         raise UsageError(f"{encoder.name} has no tower {tower!r}.")
     if kinds == {"text"}:
-        return np.asarray(encoder.texts([each.content for each in batch]), dtype=np.float32)[:, None, :]
+        found = np.asarray(encoder.texts([each.content for each in batch]), dtype=np.float32)
+        return np.repeat(found[:, None, :], encoder.rows, axis=1)
     if kinds == {"place"}:
         places = np.array([each.content for each in batch], dtype=np.float64)
-        return np.asarray(encoder.places(places), dtype=np.float32)[:, None, :]
+        found = np.asarray(encoder.places(places), dtype=np.float32)
+        return np.repeat(found[:, None, :], encoder.rows, axis=1)
     return np.asarray(encoder.images(batch), dtype=np.float32)
 
 

@@ -79,9 +79,10 @@ def resolve(model: str, pretrained: str, weights: str, stated: Mapping[str, Any]
 
 def _hub(model: str, stated: Mapping[str, Any]) -> Checkpoint:
     weights, config, *_ = parts("open_clip", {"model": model})
-    path = find(weights, model, model)
-    found = _read(find(config, model, model))
-    return Checkpoint(model, found["model_cfg"], _own(found, stated, config.names[0]), path, model)
+    pull = pull_name("open_clip", {"model": model})
+    path = find(weights, model, pull)
+    found = _read(find(config, model, pull))
+    return Checkpoint(model, found["model_cfg"], _own(found, stated, config.names[0]), path, pull)
 
 
 def _local(model: str, pretrained: str, path: Path, stated: Mapping[str, Any]) -> Checkpoint:

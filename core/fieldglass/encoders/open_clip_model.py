@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldglass._torchvision import require
+from fieldglass.encoders import clip_model
 from fieldglass.encoders.open_clip_checkpoint import Checkpoint
 from fieldglass.encoders.open_clip_context import lengthen
 from fieldglass.errors import FieldglassError, WeightsError, WeightsMissingError
@@ -73,6 +74,8 @@ def tokenizer(checkpoint: Checkpoint) -> Any:
 def _converted(model: Any, state: dict[str, Any]) -> dict[str, Any]:
     """The steps of open_clip's `load_checkpoint` between reading a state dict and loading it."""
     torch, factory = require("torch"), require("open_clip.factory")
+    if clip_model.is_clip_model(state):
+        state = clip_model.renamed(state)
     state = factory.convert_state_dict(model, state)
     if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
         state = factory.convert_to_custom_text_state_dict(state)
@@ -90,8 +93,9 @@ def _converted(model: Any, state: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _text_files(checkpoint: Checkpoint) -> Iterator[None]:
     """Around what reads files of Hugging Face's libraries: no download, no code of a repository."""
+    model = bool(checkpoint.text.get("hf_model_name"))
     for path in _configurations(checkpoint.text, checkpoint.folder):
-        if _asks_for_code(path):
+        if _asks_for_code(path, model):
             raise WeightsError(f"{path} asks for code of its repository to be run, and is refused.")
     with offline():
         try:
@@ -120,10 +124,12 @@ def _configurations(text: Mapping[str, Any], folder: Path | None) -> Iterator[Pa
             yield from found
 
 
-def _asks_for_code(path: Path) -> bool:
+def _asks_for_code(path: Path, model: bool) -> bool:
+    """Of config.json only what is used of it counts: Marqo's names code for a network that open_clip builds itself."""
     try:
-        return "auto_map" in json.loads(path.read_text("utf-8"))
-    except (ValueError, TypeError) as error:
+        asked = json.loads(path.read_text("utf-8")).get("auto_map", {})
+        return bool(asked) and (model or path.name != "config.json" or "AutoTokenizer" in asked)
+    except (ValueError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path} is not sound JSON: {error}.") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +47,7 @@ def encode_column(
         )
     name = field or column
     spec = field_of(name, encoder, encoder_name or encoder.name, encoder_options or {}, origin=f"column:{column}")
+    spec = replace(spec, rows=1, reduce="none")  # a sentence has one vector, whatever a picture has
     wanted = snapshot.live_positions()
     if name in snapshot.fields and not again:
         wanted = wanted[~snapshot.present(name)[wanted]]
@@ -57,7 +59,7 @@ def encode_column(
             there = [row for row, text in enumerate(texts) if text]
             if there:
                 prepared = [encoder.prepare(Sample("text", texts[row], (), "unit")) for row in there]
-                yield from zip((int(chunk[row]) for row in there), encode(encoder, prepared), strict=True)
+                yield from zip((int(chunk[row]) for row in there), encode(encoder, prepared)[:, :1], strict=True)
             if progress is not None:
                 progress(min(start + batch, len(wanted)), len(wanted))
 

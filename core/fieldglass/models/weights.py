@@ -144,10 +144,13 @@ def _torch(path: Path, wrappers: tuple[str, ...]) -> dict[str, Any]:
     return {str(name).removeprefix("module."): value for name, value in found.items()}
 
 
-def fit(model: Any, state: Mapping[str, Any], path: Path, what: str, *, ignore: tuple[str, ...] = ()) -> None:
+def fit(
+    model: Any, state: Mapping[str, Any], path: Path, what: str, *, ignore: tuple[str, ...] = (), assign: bool = False
+) -> None:
     """Put a state dict into a model: every tensor, no other, right shapes. WeightsError names the ones that differ.
 
-    `ignore` are prefixes of tensors that the model has no use for.
+    `ignore` are prefixes of tensors that the model has no use for. With `assign` the tensors become the model's own,
+    in their precision, instead of being copied into it: for a model made on the device "meta".
     """
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in state]
@@ -170,7 +173,7 @@ def fit(model: Any, state: Mapping[str, Any], path: Path, what: str, *, ignore: 
     ]
     if kinds:
         raise WeightsError(f"{path} is not a checkpoint of {what}: {_some(kinds)}.")
-    model.load_state_dict({name: state[name] for name in wanted})
+    model.load_state_dict({name: state[name] for name in wanted}, assign=assign)
     model.eval()
     model.requires_grad_(False)
 

@@ -49,7 +49,8 @@ class ComposerContract:
         samples = [Sample("image", np.full((4, 4, 3), noise.integers(0, 256, 3), dtype=np.uint8)) for _ in range(60)]
         encoder = self.make_encoder()
         vectors = encode(encoder, [encoder.prepare(sample) for sample in samples])
-        return ArrayGallery([f"p{place}" for place in range(60)], {"image": vectors})
+        ids = [f"p{place}" for place in range(60)]
+        return ArrayGallery(ids, {"image": vectors}, samples=dict(zip(ids, samples, strict=True)))
 
     def queries(self) -> list[Query]:
         """Four queries with the parts that the composer takes."""
@@ -82,7 +83,8 @@ class ComposerContract:
         gallery = self.gallery()
         order = np.random.default_rng(3).permutation(gallery.size)
         everything = np.arange(gallery.size)
-        turned = ArrayGallery(gallery.ids(order), {"image": gallery.vectors("image", everything)[order]})
+        fields = {"image": gallery.vectors("image", everything)[order]}
+        turned = ArrayGallery(gallery.ids(order), fields, samples=gallery.samples)
         scores = full_scan(self._compose(self.queries(), gallery), gallery)
         permuted = full_scan(self._compose(self.queries(), turned), turned)
         assert np.allclose(scores[:, order], permuted, atol=1e-5), "a ranking depends on items, not on their places"

@@ -17,13 +17,21 @@ __all__ = ["ArrayGallery", "full_scan"]
 
 
 class ArrayGallery:
-    """A `GalleryView` of arrays (n, rows, dim), one per field, for tests and for vectors without a collection."""
+    """A `GalleryView` of arrays (n, rows, dim), one per field, for tests and for vectors without a collection.
+
+    `samples` are the pictures by id, for composers that look at them again.
+    """
 
     private = False
 
     def __init__(
-        self, ids: Sequence[str], fields: Mapping[str, F32], metadata: Sequence[Mapping[str, Any]] | None = None
+        self,
+        ids: Sequence[str],
+        fields: Mapping[str, F32],
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        samples: Mapping[str, Sample] | None = None,
     ) -> None:
+        self.samples = dict(samples or {})
         self.size = len(ids)
         self._ids = list(ids)
         self._place = {name: place for place, name in enumerate(ids)}
@@ -81,7 +89,9 @@ class ArrayGallery:
         return None
 
     def read(self, id: str) -> Sample:
-        """QueryError: there are no pictures here."""
+        """The picture of an item; QueryError where none was given."""
+        if id in self.samples:
+            return self.samples[id]
         raise QueryError(f"There is no picture of {id!r} in this gallery of vectors.")
 
 

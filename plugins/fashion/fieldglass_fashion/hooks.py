@@ -13,3 +13,33 @@ def fieldglass_loaders():
 @hookimpl
 def fieldglass_commands():
     return [Offer("fashion", "fieldglass_fashion.cli:fashion", "A shop's catalogue: products, prices, variants.")]
+
+
+@hookimpl
+def fieldglass_encoders():
+    return [
+        Offer(
+            "fashion/blip2",
+            "fieldglass_fashion.blip2.encoder:Blip2",
+            "BLIP-2 for retrieval, SPRC: 32 vectors a picture, the best counts (arXiv 2301.12597)",
+            frozenset({"images", "texts", "pairs"}),
+        ),
+        Offer(
+            "fashion/fashionblip2",
+            "fieldglass_fashion.blip2.fashionblip2:FashionBlip2",
+            "FashionBLIP-2: adapters, and 12 heads a picture as one vector (arXiv 2507.05135)",
+            frozenset({"images", "pairs"}),
+        ),
+    ]
+
+
+@hookimpl
+def fieldglass_composers():
+    return [
+        Offer("fashion/sprc", "fieldglass_fashion.joint:Sprc", "picture and text seen together (arXiv 2312.05284)"),
+        Offer(
+            "fashion/fashionblip2",
+            "fieldglass_fashion.joint:FashionBlip2Matching",
+            "picture and text seen together, matched by 12 heads (arXiv 2507.05135)",
+        ),
+    ]
