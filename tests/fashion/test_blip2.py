@@ -126,7 +126,9 @@ def test_a_longer_sentence_is_cut_at_the_stated_length(folder):
 def test_a_model_that_writes_text_is_refused(folder, tmp_path):
     safetensors = require("safetensors.torch")
     state = safetensors.load_file(folder / "model.safetensors")
-    safetensors.save_file({**state, "language_projection.weight": state["itm_head.weight"].clone()}, tmp_path / "w.safetensors")
+    safetensors.save_file(
+        {**state, "language_projection.weight": state["itm_head.weight"].clone()}, tmp_path / "w.safetensors"
+    )
     with pytest.raises(WeightsError, match="writes text"):
         Blip2(weights=str(tmp_path / "w.safetensors"))
 

@@ -157,7 +157,19 @@ def test_a_composer_says_what_it_cannot(folder, encoder):
         Sprc().compose([Query((picture,), (QueryText("a belt", role="negative"),))], blip2, gallery)
     with pytest.raises(QueryError, match="empty"):
         Sprc().compose([Query((picture,), (QueryText(" . "),))], blip2, gallery)
-    worded = Sprc().compose([Query((picture,), (QueryText("is red."), QueryText("longer, "),))], blip2, gallery)
+    worded = Sprc().compose(
+        [
+            Query(
+                (picture,),
+                (
+                    QueryText("is red."),
+                    QueryText("longer, "),
+                ),
+            )
+        ],
+        blip2,
+        gallery,
+    )
     expected = blip2.pairs([blip2.prepare(picture.sample)], ["Is red and longer"])
     assert np.allclose(worded.probes[0].vectors, expected, atol=1e-6)
 

@@ -36,7 +36,8 @@ def capabilities(encoder: Encoder) -> frozenset[str]:
 def encode(encoder: Encoder, prepared: Sequence[Prepared]) -> F32:
     """Prepared samples of any towers -> (n, rows, dim) float32, in order.
 
-    A text or a place has one vector, which every row repeats. WeightsError where the encoder gives another shape, NaN or infinity, or vectors that are not of unit norm.
+    A text or a place has one vector, which every row repeats. WeightsError where the encoder gives another shape, NaN
+    or infinity, or vectors that are not of unit norm.
     """
     vectors = np.empty((len(prepared), encoder.rows, encoder.dim), dtype=np.float32)
     for tower in dict.fromkeys(each.tower for each in prepared):

@@ -25,7 +25,7 @@ _NAMES = (
     (r"^ln_vision\.", "vision_model.post_layernorm."),
     (r"^Qformer\.bert\.embeddings\.LayerNorm\.", "qformer.layernorm."),
     (r"^Qformer\.bert\.embeddings\.", "embeddings."),
-    (r"^Qformer\.bert\.encoder\.layer\.(\d+)\.(attention|crossattention)\.self\.", r"qformer.encoder.layer.\1.\2.attention."),
+    (r"^Qformer\.bert\.encoder\.(layer\.\d+)\.(attention|crossattention)\.self\.", r"qformer.encoder.\1.\2.attention."),
     (r"^Qformer\.bert\.", "qformer."),
     (r"^vision_proj\.", "vision_projection."),
     (r"^text_proj\.", "text_projection."),

@@ -91,9 +91,13 @@ def shape_of(
             hint="Give model.safetensors of Salesforce/blip2-itm-vit-g or -coco, with its config.json beside it.",
         ) from error
     if math.isqrt(positions - 1) ** 2 != positions - 1 or shape.width % shape.heads:
-        raise WeightsError(f"{path}: {positions} positions and {shape.heads} heads do not fit a width of {shape.width}.")
+        raise WeightsError(
+            f"{path}: {positions} positions and {shape.heads} heads do not fit a width of {shape.width}."
+        )
     if shape.text_width % shape.text_heads or not shape.crossed:
-        raise WeightsError(f"{path}: its Q-Former of {shape.text_heads} heads and width {shape.text_width} is not sound.")
+        raise WeightsError(
+            f"{path}: its Q-Former of {shape.text_heads} heads and width {shape.text_width} is not sound."
+        )
     return shape
 
 
