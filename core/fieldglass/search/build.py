@@ -1,4 +1,4 @@
-"""Builds what a collection can be searched without, only slower: moments, and the index of each field."""
+"""Builds what a collection can be searched without, only slower: moments, the index of each field, the places."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fieldglass.errors import MissingExtraError, UsageError
 from fieldglass.registry import registry
-from fieldglass.search import indexed, moments
+from fieldglass.search import indexed, moments, placed
 from fieldglass.search.rows import SegmentRows
 from fieldglass.search.tune import tune
 
@@ -38,7 +38,7 @@ def build(
 ) -> list[str]:
     """Bring the derived files up to date; returns what was written, by name.
 
-    Moments are always topped up. An index is built where `kind` names one ("exact" names none), or, with
+    Moments and places are always topped up. An index is built where `kind` names one ("exact" names none), or, with
     "auto", where a field has more than 100 000 live items; one that covers nine tenths of them is kept.
     The lock is taken only to write. `recall` is what the index is tuned to, at 10.
     """
@@ -68,7 +68,7 @@ def build(
         tune(index, snapshot, field, recall)
         _write(store, snapshot, field, indexed.name(field), index.save, {"kind": wanted, "rows": live})
         written.append(indexed.name(field))
-    return written
+    return written + placed.write(store, say)
 
 
 def _rung(dtype: str, live: int) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldglass.errors import FieldglassError, LoaderError, QueryError
 from fieldglass.registry import registry
+from fieldglass.search import placed
 from fieldglass.search.moments import moments
 from fieldglass.search.rows import Scratch, SegmentRows, reduced, windows
 from fieldglass.types import Problem
@@ -127,7 +128,7 @@ class View:
 
     def numbers(self, columns: list[str]) -> F64:
         """(size, n): number columns of every item, NaN where it has none, is gone, or where there is no such column."""
-        return self.snapshot.numbers(columns)
+        return placed.numbers(self.snapshot, columns)
 
     def select(self, where: str) -> Bitmap:
         """(size,) bool: the live items that match an SQL expression over the columns. FilterError."""

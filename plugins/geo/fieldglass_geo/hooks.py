@@ -19,7 +19,11 @@ def fieldglass_encoders():
 
 @hookimpl
 def fieldglass_loaders():
-    return [Offer("geo/photos", "fieldglass_geo.loader:Photos", "a folder of photos; says why one has no position")]
+    return [
+        Offer("geo/photos", "fieldglass_geo.loader:Photos", "a folder of photos; says why one has no position"),
+        Offer("geo/places", "fieldglass_geo.gallery.loader:Places", "places of a table, shapes, photos: a gallery"),
+        Offer("geo/grid", "fieldglass_geo.gallery.loader:Grid", "a grid over an area: a gallery"),
+    ]
 
 
 @hookimpl
@@ -32,3 +36,8 @@ def fieldglass_metadata(item, paths, options):
 @hookimpl
 def fieldglass_commands():
     return [Offer("geo", "fieldglass_geo.cli:geo", "Places: where photos were taken, and what looks like this there.")]
+
+
+@hookimpl
+def fieldglass_rerankers():
+    return [Offer("geo/spread", "fieldglass_geo.spreading:Spread", "hits apart first, so that no dense area crowds")]

@@ -11,6 +11,12 @@ __all__ = ["COMMANDS", "Commands", "geo"]
 COMMANDS = {
     "index": ("fieldglass_geo.cli.index:index", "Take photos into a collection; round or drop their coordinates."),
     "exif": ("fieldglass_geo.cli.exif:exif", "Where photos were taken, and what is wrong with what they say."),
+    "gallery": ("fieldglass_geo.cli.gallery:gallery", "Places to locate photos among."),
+    "locate": ("fieldglass_geo.cli.locate:locate", "Where photos were taken, by what they show."),
+    "search": ("fieldglass_geo.cli.search:search", "Search by photo, text or place, within an area."),
+    "near": ("fieldglass_geo.cli.near:near", "What lies near a place, nearest first."),
+    "embed": ("fieldglass_geo.cli.embed:embed", "The vectors of places, as a file."),
+    "eval": ("fieldglass_geo.cli.eval:evaluate", "Run a benchmark of geolocalisation."),
 }
 
 
@@ -43,4 +49,8 @@ def geo() -> None:
     Examples:
       fieldglass geo exif holiday
       fieldglass geo index holiday --to holiday.collection --round-coords 3
+      fieldglass geo gallery build --default-100k --to world.collection
+      fieldglass geo locate beach.jpg --gallery world.collection --map beach.map.html
+      fieldglass geo search world.collection --place 64.15,-21.94
+      fieldglass geo near holiday.collection --at 55.676,12.568 --radius 2km
     """
