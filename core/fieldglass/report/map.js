@@ -116,7 +116,7 @@
     pen.font = "600 11px system-ui, sans-serif";
     pen.textAlign = "center";
     pen.textBaseline = "middle";
-    pen.fillText(String(hit.rank), left, top + 0.5);
+    pen.fillText(hit.rank ? String(hit.rank) : "★", left, top + 0.5);  // rank 0: the one best point
     pen.textBaseline = "alphabetic";
   };
 

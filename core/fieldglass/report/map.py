@@ -105,7 +105,7 @@ def _row(number: int, feature: Feature) -> str:
     place = f"{where[1]:.4f}, {where[0]:.4f}" if where else "no place"
     nowhere = "" if where else ' class="nowhere"'
     return (
-        f'<li id="h{number}"{nowhere}><a href="#h{number}"><span class="rank">{hit.rank}</span>'
+        f'<li id="h{number}"{nowhere}><a href="#h{number}"><span class="rank">{hit.rank or "★"}</span>'
         f'{image(hit.thumbnail, "")}<span><span class="id">{text(hit.id)}</span>'
         f'<span class="more">{hit.score:.3f} · {place}</span></span></a></li>'
     )

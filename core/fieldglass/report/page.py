@@ -134,7 +134,7 @@ def _cards(hits: Sequence[Hit]) -> Iterator[str]:
         share = (hit.score - low) / (high - low) if high > low else 0.0
         yield (
             f'<li class="card"><figure>{image(hit.thumbnail, f"Hit {hit.rank}: {hit.id}")}'
-            f'<span class="rank"><span class="unseen">Rank </span>{hit.rank}</span>'
+            f'<span class="rank"><span class="unseen">Rank </span>{hit.rank or "★"}</span>'
             f'<figcaption><span class="id" title="{text(hit.id)}">{_broken(hit.id)}</span>'
             f'<span class="score"><svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
             f'<rect class="rail" width="100" height="4"/><rect class="bar" width="{100 * share:.1f}" height="4"/></svg>'

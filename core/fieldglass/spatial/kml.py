@@ -31,7 +31,7 @@ def kml(result: SearchResult) -> str:
 
 def _placemark(document: Xml.Element, feature: Feature) -> None:
     mark = Xml.SubElement(document, "Placemark")
-    Xml.SubElement(mark, "name").text = _clean(f"{feature.hit.rank}. {feature.hit.id}")
+    Xml.SubElement(mark, "name").text = _clean(f"{feature.hit.rank or '★'}. {feature.hit.id}")
     Xml.SubElement(mark, "styleUrl").text = "#hit"
     data = Xml.SubElement(mark, "ExtendedData")
     for name, value in feature.properties.items():

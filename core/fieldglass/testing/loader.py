@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldglass.errors import UsageError
+from fieldglass.errors import LoaderError, UsageError
 from fieldglass.interfaces import Loader
 from fieldglass.loaders import base_of
 from fieldglass.registry import registry
@@ -93,6 +93,8 @@ class LoaderContract:
         loader = self.make()
         for item, sample in _read_all(loader, _items(loader, root), root):
             assert isinstance(sample, Sample), f"{item.id}: {sample}"
+            if sample.kind in ("text", "place"):
+                continue  # what has no pixels has no preview
             preview = loader.preview(sample)
             assert preview.dtype == np.uint8 and preview.ndim == 3 and preview.shape[2] == 3, f"{preview.shape}"
 
@@ -112,9 +114,10 @@ class LoaderContract:
             folder.mkdir()
             root = self.source(folder)
             loader = self.make()
+            bare = not any(item.paths for item in _items(loader, root))
             victim = _victim(loader, root, folder)
             (self.damage if name == "cut" else damage)(victim)
-            problems = _problems(loader, root)
+            problems = _problems(loader, root, refusable=bare)
             assert problems, f"the file {victim.name} was damaged ({name}), and no Problem says so"
             for problem in problems:
                 assert _CODE.fullmatch(problem.code) and problem.message, f"{problem}"
@@ -123,6 +126,8 @@ class LoaderContract:
         root = self.source(tmp_path)
         loader = self.make()
         items = _items(loader, root)
+        if not any(item.paths for item in items):
+            return  # a table whose rows are the items: what was read of it is whole
         _victim(loader, root, tmp_path).unlink()
         answers = [answer for _, answer in _read_all(loader, items, root)]
         assert any(isinstance(answer, Problem) for answer in answers), "a file that is gone is a Problem"
@@ -132,6 +137,8 @@ class LoaderContract:
         folder.mkdir()
         root = self.source(folder)
         loader = self.make()
+        if not any(item.paths for item in _items(loader, root)):
+            return  # the root itself may be a link
         victim = _victim(loader, root, folder)
         outside = tmp_path / "outside"
         shutil.move(victim, outside)
@@ -151,9 +158,14 @@ _DAMAGES = {
 }
 
 
-def _problems(loader: Loader, root: Path) -> list[Problem]:
-    """What scanning and reading find wrong."""
-    found = list(loader.scan(root))
+def _problems(loader: Loader, root: Path, *, refusable: bool = False) -> list[Problem]:
+    """What scanning and reading find wrong; a table whose rows are the items may be refused as a whole."""
+    try:
+        found = list(loader.scan(root))
+    except LoaderError as error:
+        if not refusable:
+            raise
+        return [Problem(root.name, "source-refused", str(error))]
     answers = _read_all(loader, [each for each in found if isinstance(each, Item)], root)
     return [each for each in [*found, *(answer for _, answer in answers)] if isinstance(each, Problem)]
 

@@ -21,7 +21,8 @@ __all__ = ["embedded", "write"]
 def embedded(path: Path, encoder: str, options: Mapping[str, Any], reading: Mapping[str, Any]) -> tuple[F64, F32, str]:
     """(n, 2) latitude, longitude in degrees of the rows of a file, (n, dim) float32 vectors, the encoder's name.
 
-    `reading` are options of `geo/places`. UsageError where the encoder takes no places; LoaderError where a row is none.
+    `reading` are options of `geo/places`. UsageError where the encoder takes no places; LoaderError where a row is no
+    place.
     """
     made = registry().create("encoders", encoder, dict(options))
     if not callable(getattr(made, "places", None)):

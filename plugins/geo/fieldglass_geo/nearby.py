@@ -38,12 +38,11 @@ def nearby(
     order = np.argsort(away, kind="stable")[:k]
     positions = rows[order]
     items = view.snapshot.items(positions)
+    found = zip(view.ids(positions), away[order], positions, view.metadata(positions), items, strict=True)
     hits = tuple(
-        Hit(rank, id, -float(away[row]), source.name, {**cells, "distance_km": float(away[row])}, int(position), view.snapshot)
-        for rank, (id, row, position, cells, (source, _)) in enumerate(
-            zip(view.ids(positions), order, positions, view.metadata(positions), items, strict=True), 1
-        )
-    )  # fmt: skip
+        Hit(rank, id, -float(far), source.name, {**cells, "distance_km": float(far)}, int(position), view.snapshot)
+        for rank, (id, far, position, cells, (source, _)) in enumerate(found, 1)
+    )
     return SearchResult(
         hits,
         collection=str(collection.path),

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fieldglass.errors import UsageError
-from fieldglass.types import Ranking
+from fieldglass.errors import FilterError, UsageError
 from fieldglass_geo.gallery.points import unit_vectors
 from fieldglass_geo.locating.middles import middles
 from fieldglass_geo.locating.spread import away_km
 
 if TYPE_CHECKING:
-    from fieldglass.types import GalleryView, Probes, Query
+    from fieldglass.types import GalleryView, Probes, Query, Ranking
 
 __all__ = ["Spread"]
 
@@ -34,7 +33,10 @@ class Spread:
 
     def rerank(self, query: Query, probes: Probes, ranking: Ranking, gallery: GalleryView) -> Ranking:
         """A permutation of the first `m` hits."""
-        lat, lon = middles(gallery)
+        try:
+            lat, lon = middles(gallery)
+        except FilterError as error:
+            return replace(ranking, notes=(*ranking.notes, f"Not spread: {error.message}"))
         top = ranking.positions[: self.depth]
         vectors = unit_vectors(lat[top], lon[top])
         there = np.isfinite(lat[top])

@@ -56,7 +56,5 @@ def radius_of(near: str | None, radius: str | None) -> str | None:
     if radius is None:
         return near
     if near is None or near.count(",") != 1:
-        raise UsageError(
-            "--radius goes with --near LAT,LON.", hint="--near 36.1,-112.1 --radius 50km, or --near 36.1,-112.1,50."
-        )
+        raise UsageError("--radius goes with --near LAT,LON.", hint="As in --near 36.1,-112.1 --radius 50km.")
     return f"{near},{kilometres(radius, '--radius')!r}"

@@ -120,7 +120,7 @@ def _questions(
             if len(files) == 1:
                 raise
             failed.append(str(path))
-            click.echo(f"{path}: {error.args[0]}", err=True)
+            click.echo(f"{path}: {error.message}", err=True)
     for like in options["likes"]:
         yield opened.ask(like=like, **rest)
     if options["text"]:
@@ -163,10 +163,7 @@ def _give(found: list[Located], locator: Any, asked: Any, options: dict[str, Any
 
     form, out, drawn = options["form"], options["out"], options["drawn"]
     form = form or (form_of(out) if out else None) or "table"
-    if len(found) == 1 and options["text"]:
-        named = replace(asked, place=None, texts=())
-    named = replace(asked, place=None)
-    result = result_of(found, locator, named)
+    result = result_of(found, locator, replace(asked, place=None))
     if form == "table" and out is None:
         _table(found)
     elif form == "json":

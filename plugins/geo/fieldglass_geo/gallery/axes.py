@@ -13,22 +13,24 @@ if TYPE_CHECKING:
 
 __all__ = ["check_axes", "in_degrees"]
 
+_MANY = 0.25  # the share of rows beyond 90 degrees of latitude that makes one look at the other order
 _MOST = 0.5  # the share of rows that must be wrong for the whole file to be
 
 
 def check_axes(places: F64, name: str, lat: str, lon: str) -> Bitmap:
     """(n, 2) -> (n,) bool: rows that are no latitude and longitude. LoaderError where most are, with the cause."""
-    with np.errstate(invalid="ignore"):
-        high, wide = np.abs(places[:, 0]) > 90, np.abs(places[:, 1]) > 360
-    wrong: Bitmap = high | wide | ~np.isfinite(places).all(axis=1)
-    if not len(places) or (wrong.mean() < _MOST and not (high.any() and _fit(places[:, ::-1]).all())):
+    wrong: Bitmap = ~_fit(places)
+    share = float(wrong.mean()) if len(places) else 0.0
+    if share <= _MANY:
         return wrong
     row = places[np.flatnonzero(wrong)[0]]
-    if _fit(places[:, ::-1]).mean() >= 1 - _MOST / 10:
+    if _fit(places[:, ::-1]).mean() > 1 - _MANY:
         raise LoaderError(
             f"{name!r} has its axes swapped: {row[0]:g}, {row[1]:g} is no latitude, longitude.",
             hint=f"Say --set lat={lon} --set lon={lat}.",
         )
+    if share < _MOST:
+        return wrong
     raise LoaderError(
         f"{name!r} is not in degrees: {lat} {row[0]:g}, {lon} {row[1]:g}.",
         hint="Coordinates in metres need their reference system: --set crs=EPSG:32633, for example.",

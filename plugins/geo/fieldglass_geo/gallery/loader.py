@@ -97,8 +97,12 @@ class Grid(_Bare):
         self.spacing_km, self.crs = spacing_km, crs
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
-        """The points of the grid. UsageError where none lies in the area, or too many do."""
-        yield from _items(grid(read_area(root, self.crs or None), self.spacing_km), "", root.name)
+        """The points of the grid. LoaderError where the file is no area; UsageError where no point lies in it."""
+        try:
+            area = read_area(root, self.crs or None)
+        except UsageError as error:
+            raise LoaderError(error.message, hint=error.hint.replace("--aoi-crs", "--crs")) from error
+        yield from _items(grid(area, self.spacing_km), "", root.name)
 
 
 def _items(points: Points, id_column: str, name: str) -> Iterator[Item | Problem]:

@@ -131,7 +131,7 @@ def _of_shapes(path: Path, how: Reading) -> Iterator[_Found | Problem]:
     try:
         shapes = read_shapes(path, how.crs or None, option="--set crs=")
     except UsageError as error:
-        raise LoaderError(error.args[0], hint=getattr(error, "hint", "") or "") from error
+        raise LoaderError(error.message, hint=error.hint) from error
     for number, (shape, cells) in enumerate(zip(shapes.geometries, shapes.cells, strict=True), 1):
         point = shape if shape.geom_type == "Point" else shapely.point_on_surface(shape)
         _agreed(path, number, point, cells)
