@@ -33,7 +33,10 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True)
 class Hit:
-    """One item found: rank from 1 (0 for the one best point of a located photo), id, score (higher is better), name of its source, metadata columns."""
+    """One item found: rank from 1, id, score (higher is better), name of its source, metadata columns.
+
+    Rank 0 is the one best point that a located photo has beside its places.
+    """
 
     rank: int
     id: str
