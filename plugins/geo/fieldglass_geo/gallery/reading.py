@@ -169,14 +169,13 @@ def _plain_parquet(path: Path) -> bool:
 def _of_photos(folder: Path) -> Iterator[_Found | Problem]:
     """The positions of photos, from what they say of themselves; those without one are passed over."""
     from fieldglass.loaders.files import Files
-    from fieldglass_geo.hooks import fieldglass_metadata
+    from fieldglass_geo.columns import columns
 
     for each in Files().scan(folder):
         if isinstance(each, Item):
-            columns = fieldglass_metadata(each, tuple(folder / name for name in each.paths))
-            if columns.get("lat") is not None and columns.get("lon") is not None:
-                cells = {"photo": each.id}
-                yield float(columns["lat"]), float(columns["lon"]), cells, each.id
+            told = columns(each, tuple(folder / name for name in each.paths), {})
+            if told.get("lat") is not None and told.get("lon") is not None:
+                yield float(told["lat"]), float(told["lon"]), {"photo": each.id}, each.id
 
 
 def _of_collection(path: Path) -> Iterator[_Found | Problem]:
