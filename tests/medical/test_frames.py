@@ -200,3 +200,21 @@ def test_a_cine_of_colour_is_a_clip_of_frames_taken_evenly(tmp_path):
     assert clip.content[:, 0, 0, 0].tolist() == [0, 60, 120, 180]
     assert items[0].metadata["burned_in"] == "likely"
     assert [each.code for each in scanned(path, skip_burned_in=True)[2]] == ["dicom-burned-in"]
+
+
+def test_what_is_cut_off_is_zero_where_that_is_asked_for(tmp_path):
+    pixels = np.arange(1, 3 * 8 * 6 + 1, dtype=np.uint16).reshape(3, 8, 6)
+    path = dicom(tmp_path / "a.dcm", pixels, NumberOfFrames=3)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -(8 * 6 * 2 + 4)])
+    assert [each.code for each in scanned(path)[2]] == ["dicom-truncated"]
+    loader, items, (warning,) = scanned(path, level="frame", lenient=True)
+    assert (warning.code, warning.severity, len(items)) == ("dicom-truncated", "warning", 3)
+    assert all(item.metadata["truncated"] is True for item in items)
+    first, second, third = (sample.content[..., 0] + 1024 for sample in loader.read(items, path))
+    assert np.array_equal(first, pixels[0]) and not third.any()
+    assert np.array_equal(second.ravel()[:-2], pixels[1].ravel()[:-2]) and not second.ravel()[-2:].any()
+    path.write_bytes(whole[: -(2 * 8 * 6 * 2)])
+    assert [each.severity for each in scanned(path, lenient=True)[2]] == ["error"]
+    path.write_bytes(whole)
+    assert not scanned(path, lenient=True)[2] and "truncated" not in scanned(path, lenient=True)[1][0].metadata

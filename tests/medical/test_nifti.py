@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fieldglass.testing import LoaderContract
-from fieldglass.types import Item, Problem
+from fieldglass.types import Item, Problem, Sample
 from fieldglass_medical.nifti import Nifti, write_nifti
 from fieldglass_medical.volume import Volume
 
@@ -79,3 +79,25 @@ def test_limits_and_damage(tmp_path):
     item, answer = one(path)
     assert isinstance(answer, Problem) and answer.code.startswith("nifti-")
     assert item.id if isinstance(item, Item) else item.subject
+
+
+def test_what_does_not_say_how_it_lies_is_warned_of(tmp_path):
+    image = nibabel.Nifti1Image(np.zeros((3, 3, 3), np.int16), None)
+    nibabel.save(image, tmp_path / "a.nii")
+    item, warning = sorted(Nifti().scan(tmp_path / "a.nii"), key=lambda each: isinstance(each, Problem))
+    assert (warning.code, warning.severity) == ("nifti-no-orientation", "warning")
+    assert isinstance(next(Nifti().read([item], tmp_path / "a.nii")), Sample)
+
+
+@pytest.mark.parametrize(("least", "measured"), [(0, {"doubt": "no-negative-hu"}), (-1000, {})])
+def test_hounsfield_units_without_air_are_doubted(tmp_path, least, measured):
+    path = nifti(tmp_path / "a.nii", np.linspace(least, 2000, 27).reshape(3, 3, 3).astype(np.float32))
+    assert one(path, units="hu")[1].measured == measured
+
+
+def test_the_path_of_a_root_stays_beside_the_key(tmp_path):
+    nifti(tmp_path / "Jane.nii", np.zeros((3, 3, 3), np.int16))
+    kept = Nifti().conceal(tmp_path)
+    assert "Jane" not in str(kept) and kept.name.startswith("private-")
+    (item,) = Nifti().scan(kept)
+    assert isinstance(next(Nifti().read([item], kept)), Sample)

@@ -13,7 +13,9 @@ from pydicom.pixels import as_pixel_options, get_decoder
 
 from fieldglass_medical.codestream import claimed_size
 from fieldglass_medical.frames import count
+from fieldglass_medical.isolated import DecoderRefusal, decoded
 from fieldglass_medical.opening import Opened
+from fieldglass_medical.padded import Padded
 from fieldglass_medical.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ _KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: 
 _JPEG = {f"1.2.840.10008.1.2.4.{each}" for each in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)}
 _DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 _PLUGINS = ("pydicom", "pylibjpeg", "pyjpegls", "pillow", "gdcm")
+_OPENJPEG = {f"1.2.840.10008.1.2.4.{each}" for each in (90, 91, 201, 202, 203)}
+_SOUND = ("pydicom", "pillow")
 _VALUE_TYPES = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _LEAST_FRAME = 16  # bytes that the smallest compressed frame takes with its item header
 _EXTRAS = {
@@ -46,8 +50,12 @@ def check_syntax(syntax: Any) -> None:
     raise Refusal("dicom-transfer-syntax", f"There is no decoder here for {uid}.{_hint(syntax)}")
 
 
-def check_size(opened: Opened, *, max_pixels: int) -> None:
-    """Refusal for a header that claims more than the limit, or more than the file holds. Nothing is decoded."""
+def check_size(opened: Opened, *, max_pixels: int, lenient: bool = False) -> int:
+    """How many bytes of the pixels are missing; 0 for compressed ones. Nothing is decoded.
+
+    Refusal for a header that claims more than the limit, or more than the file holds; where it is `lenient`, more than
+    twice of that.
+    """
     header = opened.header
     rows, columns, total = int(header.Rows), int(header.Columns), count(header)
     if rows < 1 or columns < 1:
@@ -58,34 +66,42 @@ def check_size(opened: Opened, *, max_pixels: int) -> None:
     if opened.syntax.is_encapsulated:
         if total * _LEAST_FRAME > held + _LEAST_FRAME:
             raise Refusal("dicom-truncated", f"{total} frames cannot lie in {held} bytes.")
-        return
+        return 0
     bits = int(header.get("BitsAllocated") or 0)
     samples = int(header.get("SamplesPerPixel") or 1)
     halved = header.get("PhotometricInterpretation") == "YBR_FULL_422" and samples == 3
     expected = (rows * columns * (2 if halved else samples) * bits * total + 7) // 8
-    if held < expected:
+    if held < expected and not (lenient and 2 * held >= expected):
         raise Refusal("dicom-truncated", f"The pixels need {expected} bytes; {held} are there.")
+    return max(expected - held, 0)
 
 
 def frames(opened: Opened, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
     """The stored values of the frames asked for (from 0), in that order: (rows, columns) or (rows, columns, 3).
 
-    One decoded frame is held at a time. Colour is RGB; padding and rescaling are as stored.
+    One decoded frame is held at a time. Colour is RGB; padding and rescaling are as stored. Pixels that a file lacks
+    which is not compressed are 0: `check_size` says whether it may lack any.
     """
     check_syntax(opened.syntax)
     options = as_pixel_options(opened.header, pixel_keyword=_at_value(opened))
     options["transfer_syntax_uid"] = opened.syntax
-    if opened.syntax.is_encapsulated:
-        _check_streams(opened, indices, options)
     decoder = get_decoder(opened.syntax)
     plugin = _plugin(decoder)
-    arrays = decoder.iter_array(opened.file, indices=list(indices), validate=True, decoding_plugin=plugin, **options)
+    if plugin and not _sound(plugin, opened.syntax):
+        arrays = _isolated(opened, indices, plugin, options)
+    else:
+        if opened.syntax.is_encapsulated:
+            for _ in _streams(opened, indices, options):
+                pass
+        source: Any = opened.file if opened.syntax.is_encapsulated else Padded(opened.file)
+        found = decoder.iter_array(source, indices=list(indices), validate=True, decoding_plugin=plugin, **options)
+        arrays = (array for array, _ in found)
     while True:
         try:
-            array, _ = next(arrays)
+            array = next(arrays)
         except StopIteration:
             return
-        except RuntimeError as error:  # every plug-in refused; another might not
+        except (RuntimeError, DecoderRefusal) as error:  # every plug-in refused; another might not
             hint = _hint(opened.syntax)
             if not hint:
                 raise
@@ -94,11 +110,18 @@ def frames(opened: Opened, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
         yield array
 
 
-def _plugin(decoder: Any) -> str:
-    """The plug-in to decode by: gdcm only where there is no other, since a damaged frame can make it end the process.
+def _isolated(opened: Opened, indices: Sequence[int], plugin: str, options: dict[str, Any]) -> Iterator[NDArray[Any]]:
+    for frame in _streams(opened, indices, options):
+        yield decoded(frame, str(opened.syntax), plugin, options)
 
-    "" where nothing is to be chosen: the pixels are not compressed.
-    """
+
+def _sound(plugin: str, syntax: Any) -> bool:
+    """Whether a damaged frame is an error in the decoder, and not the end of the process."""
+    return plugin in _SOUND or (plugin == "pylibjpeg" and syntax in _OPENJPEG)
+
+
+def _plugin(decoder: Any) -> str:
+    """The plug-in to decode by, gdcm only where there is no other; "" where the pixels are not compressed."""
     if not decoder.UID.is_encapsulated:
         return ""
     there = decoder.available_plugins
@@ -125,31 +148,34 @@ def _at_value(opened: Opened) -> str:
     return keyword
 
 
-def _check_streams(opened: Opened, indices: Sequence[int], options: dict[str, Any]) -> None:
-    """Refusal where a compressed frame claims another size than the header."""
-    syntax, header = str(opened.syntax), opened.header
-    if syntax not in _JPEG and syntax != _DEFLATED_FRAMES:
-        return
-    start, total = opened.file.tell(), count(header)
+def _streams(opened: Opened, indices: Sequence[int], options: dict[str, Any]) -> Iterator[bytes]:
+    """The compressed frames. Refusal where one claims another size than the header. The file is left where it was."""
+    start, total = opened.file.tell(), count(opened.header)
     table = options.get("extended_offsets")
-    wanted = (int(header.Rows), int(header.Columns))
     for index in indices:
         opened.file.seek(start)
         frame = get_frame(opened.file, index, number_of_frames=total, extended_offsets=table)
-        if syntax == _DEFLATED_FRAMES:
-            most = wanted[0] * wanted[1] * int(header.get("SamplesPerPixel") or 1) * int(header.BitsAllocated) // 8
-            if len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, most + 2)) > most + 1:
-                raise Refusal("dicom-frame-size", "A deflated frame is longer than its header says.")
-            continue
-        claimed = claimed_size(frame)
-        if claimed is None:
-            raise Refusal("dicom-pixels", "A compressed frame has no header of its own.")
-        if claimed[:2] != wanted:
-            raise Refusal(
-                "dicom-frame-size",
-                f"A compressed frame is {claimed[1]} x {claimed[0]} pixels, its header says {wanted[1]} x {wanted[0]}.",
-            )
+        _check_stream(frame, str(opened.syntax), opened.header)
+        yield frame
     opened.file.seek(start)
+
+
+def _check_stream(frame: bytes, syntax: str, header: Any) -> None:
+    wanted = (int(header.Rows), int(header.Columns))
+    if syntax == _DEFLATED_FRAMES:
+        most = wanted[0] * wanted[1] * int(header.get("SamplesPerPixel") or 1) * int(header.BitsAllocated) // 8
+        if len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, most + 2)) > most + 1:
+            raise Refusal("dicom-frame-size", "A deflated frame is longer than its header says.")
+    if syntax not in _JPEG:
+        return
+    claimed = claimed_size(frame)
+    if claimed is None:
+        raise Refusal("dicom-pixels", "A compressed frame has no header of its own.")
+    if claimed[:2] != wanted:
+        raise Refusal(
+            "dicom-frame-size",
+            f"A compressed frame is {claimed[1]} x {claimed[0]} pixels, its header says {wanted[1]} x {wanted[0]}.",
+        )
 
 
 @lru_cache(maxsize=1)

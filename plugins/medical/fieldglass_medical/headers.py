@@ -48,9 +48,19 @@ class Header:
 
 
 def read_header(
-    file: IO[bytes], subject: str, stamp: str, identity: Identity, *, named: bool, max_pixels: int
+    file: IO[bytes],
+    subject: str,
+    stamp: str,
+    identity: Identity,
+    *,
+    named: bool,
+    max_pixels: int,
+    lenient: bool = False,
 ) -> Header | None:
-    """The header of an open file; None for what is no DICOM. `named`: its suffix says that it is. Refusal."""
+    """The header of an open file; None for what is no DICOM. `named`: its suffix says that it is. Refusal.
+
+    `lenient` takes truncated pixels, with a warning and the column `truncated`.
+    """
     head = file.read(_HEAD)
     if not looks_like_dicom(head):
         if named:
@@ -64,16 +74,17 @@ def read_header(
         raise Refusal("dicom-no-picture", "It holds no picture: a report, a plan or the like.")
     if dataset.get("Modality") == "SM" and count(dataset) > 1:
         raise Refusal("dicom-slide", "A tiled slide is not read; convert its levels to pictures first.")
-    check_size(opened, max_pixels=max_pixels)
+    missing = check_size(opened, max_pixels=max_pixels, lenient=lenient)
+    short = {"truncated": True} if missing else {}
     instance = str(dataset.get("SOPInstanceUID") or "")
     return Header(
         subject,
         stamp,
         identity.of("instance", instance) if instance else "",
         count(dataset),
-        columns_of(dataset),
+        columns_of(dataset) | short,
         groups_of(dataset, identity),
-        _doubt(dataset),
+        ("dicom-truncated", f"{missing} bytes of its pixels are missing; they are 0.") if missing else _doubt(dataset),
         dataset,
     )
 

@@ -46,6 +46,7 @@ class Dicom(PrivateFiles):
     :param max_bytes: a larger volume is refused.
     :param spacing: what volumes are resampled to, in mm: one number, or "slices,rows,columns"; as they are if empty.
     :param allow_irregular: resample a series with uneven gaps or missing slices, which is else refused.
+    :param lenient: take a file that ends in the second half of its pixels: what is missing is 0, `truncated` true.
     :param skip_burned_in: refuse pictures that say, or by their kind are likely, to have text burned in.
 
     Ids, groups and journal subjects are keyed hashes; no tag that tells who a patient is enters the index.
@@ -64,6 +65,7 @@ class Dicom(PrivateFiles):
         spacing: str = "",
         allow_irregular: bool = False,
         skip_burned_in: bool = False,
+        lenient: bool = False,
     ) -> None:
         if min(max_pixels, max_frames, max_bytes) < 1:
             raise UsageError("max_pixels, max_frames and max_bytes must be at least 1.")
@@ -74,7 +76,7 @@ class Dicom(PrivateFiles):
         self.level = level
         self.center, self.width = parse_window(window)
         self.max_pixels, self.max_frames = max_pixels, max_frames
-        self.skip_burned_in = skip_burned_in
+        self.skip_burned_in, self.lenient = skip_burned_in, lenient
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """The items by their headers, in the order of the paths; series and studies after all files are seen."""
@@ -151,8 +153,9 @@ class Dicom(PrivateFiles):
         try:
             status = inside(base, path).stat()
             stamp = self.identity.of("stamp", f"{status.st_size}-{status.st_mtime_ns}")
+            limits = {"max_pixels": self.max_pixels, "lenient": self.lenient}
             with open_place(base, place) as file:
-                found = read_header(file, subject, stamp, self.identity, named=named, max_pixels=self.max_pixels)
+                found = read_header(file, subject, stamp, self.identity, named=named, **limits)
             if found is not None and self.skip_burned_in and found.columns["burned_in"] in ("yes", "likely"):
                 raise Refusal("dicom-burned-in", "Text may be burned into its pixels (--set skip_burned_in=false).")
         except Exception as error:  # pydicom raises a score of kinds, and their texts may hold a tag's value
@@ -177,6 +180,7 @@ class Dicom(PrivateFiles):
             spacing=self.spacing,
             max_pixels=self.max_pixels,
             max_bytes=self.max_bytes,
+            lenient=self.lenient,
         )
 
     def _read_file(self, subject: str, items: list[Item], root: Path) -> Iterator[Sample | Problem]:
@@ -193,7 +197,7 @@ class Dicom(PrivateFiles):
                     continue
                 with open_place(base, place) as file:
                     opened = open_dicom(file)
-                    check_size(opened, max_pixels=self.max_pixels)
+                    check_size(opened, max_pixels=self.max_pixels, lenient=self.lenient)
                     indices = [each.locator.get("frame") for each in left]
                     if None in indices and count(opened.header) > 1:
                         yield clip_of(opened, self.max_frames, self.center, self.width)

@@ -62,7 +62,7 @@ class Nifti(PrivateFiles):
         try:
             for name in walk(root.resolve(), base):
                 if name.lower().endswith(_SUFFIXES):
-                    yield self._item(name, base)
+                    yield from self._item(name, base)
         finally:
             self.identity.flush()
 
@@ -82,23 +82,28 @@ class Nifti(PrivateFiles):
         """(H, W, 3) uint8: the middle slice."""
         return shown(sample, self.center, self.width)
 
-    def _item(self, name: str, base: Path) -> Item | Problem:
+    def _item(self, name: str, base: Path) -> Iterator[Item | Problem]:
         subject = self.identity.of("file", name)
         try:
             path = inside(base, name)
             status = path.stat()
-            shape, spacing = self._header(path)
+            header = self._header(path)
         except Exception as error:
-            return _problem(subject, error)
+            yield _problem(subject, error)
+            return
         self.identity.remember(base, subject, name)
+        shape, zooms = header.get_data_shape(), header.get_zooms()
+        if not int(header["sform_code"]) and not int(header["qform_code"]):
+            said = "It does not say how it lies in the patient: its axes are taken for right, front and head."
+            yield Problem(subject, "nifti-no-orientation", said, severity="warning")
         folder = name.rpartition("/")[0]
         stamp = self.identity.of("stamp", f"{status.st_size}-{status.st_mtime_ns}")
-        columns: dict[str, Any] = {"rows": shape[1], "columns": shape[0], "slices": shape[2]}
-        columns["slice_spacing"] = round(spacing[2], 4)
+        columns: dict[str, Any] = {"rows": int(shape[1]), "columns": int(shape[0]), "slices": int(shape[2])}
+        columns["slice_spacing"] = round(float(zooms[2]), 4)
         patient = self.identity.of("folder", folder) if folder else subject
-        return Item(subject, (), {"file": subject, "stamp": stamp}, columns, {"patient": patient})
+        yield Item(subject, (), {"file": subject, "stamp": stamp}, columns, {"patient": patient})
 
-    def _header(self, path: Path) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    def _header(self, path: Path) -> Any:
         import nibabel
 
         header = nibabel.load(path).header
@@ -111,7 +116,7 @@ class Nifti(PrivateFiles):
             raise Refusal("nifti-too-large", "The volume is over the limit (--set max_bytes=N).")
         if header.get_data_dtype().names or header.get_data_dtype().kind == "c":
             raise Refusal("nifti-colour", "Colour and complex values are not read.")
-        return shape, tuple(float(each) for each in header.get_zooms())
+        return header
 
     def _sample(self, path: Path) -> Sample:
         import nibabel
@@ -132,7 +137,9 @@ class Nifti(PrivateFiles):
             low, high = np.percentile(inner, (0.5, 99.5)) if inner.size else (0.0, 1.0)
             values = np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
         bands, units = (("HU",), "HU") if self.units == "hu" else (("L",), "unit")
-        return Sample("volume", values[..., None], bands, units, mask, spacing[::-1])
+        # air is about -1000 HU: a volume without it was most likely written without its intercept
+        measured = {"doubt": "no-negative-hu"} if units == "HU" and values.min() >= 0 else {}
+        return Sample("volume", values[..., None], bands, units, mask, spacing[::-1], measured)
 
 
 def write_nifti(volume: Volume, path: Path) -> None:

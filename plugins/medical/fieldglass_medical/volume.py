@@ -64,9 +64,10 @@ def read_volume(
     spacing: tuple[float, float, float] | None,
     max_pixels: int,
     max_bytes: int,
+    lenient: bool = False,
 ) -> Volume:
     """The volume of the files and frames of a stack, in its order; `locator` holds what the scan found of it."""
-    values, mask, header = _decoded(base, members, max_pixels, max_bytes)
+    values, mask, header = _decoded(base, members, max_pixels, max_bytes, lenient)
     units = "HU" if in_hounsfield(header) else "unit"
     if units == "HU" and mask is not None:
         values[~mask] = AIR
@@ -103,14 +104,14 @@ def affine_of(locator: Any, spacing: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _decoded(
-    base: Path, members: Sequence[tuple[str, int]], max_pixels: int, max_bytes: int
+    base: Path, members: Sequence[tuple[str, int]], max_pixels: int, max_bytes: int, lenient: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None, Any]:
     """(D, H, W) rescaled, the mask or None, and a header that holds for all slices."""
     values: NDArray[np.float32] | None = None
     mask: NDArray[np.bool_] | None = None
     first: Any = None
     windows = set()
-    for place, (stored, header) in enumerate(_slices(base, members, max_pixels)):
+    for place, (stored, header) in enumerate(_slices(base, members, max_pixels, lenient)):
         if stored.ndim != 2:
             raise Refusal("series-colour", "A series in colour makes no volume; index it by instance.")
         if values is None:
@@ -133,11 +134,13 @@ def _decoded(
     return values, mask, first
 
 
-def _slices(base: Path, members: Sequence[tuple[str, int]], max_pixels: int) -> Iterator[tuple[NDArray[Any], Any]]:
+def _slices(
+    base: Path, members: Sequence[tuple[str, int]], max_pixels: int, lenient: bool
+) -> Iterator[tuple[NDArray[Any], Any]]:
     for place, run in groupby(members, key=lambda member: member[0]):
         with ExitStack() as stack:
             opened = open_dicom(stack.enter_context(open_place(base, place)), tags=list(_TAGS))
-            check_size(opened, max_pixels=max_pixels)
+            check_size(opened, max_pixels=max_pixels, lenient=lenient)
             indices = [index for _, index in run]
             for index, stored in zip(indices, frames(opened, indices), strict=True):
                 yield stored, frame_header(opened.header, index)
