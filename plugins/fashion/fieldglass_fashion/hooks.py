@@ -7,7 +7,14 @@ from fieldglass.hooks import Offer, hookimpl
 
 @hookimpl
 def fieldglass_loaders():
-    return [Offer("fashion/catalogue", "fieldglass_fashion.loader:Catalogue", "a shop's CSV of products")]
+    return [
+        Offer(
+            "fashion/catalogue",
+            "fieldglass_fashion.loader:Catalogue",
+            "a shop's export: Shopify, WooCommerce, Google Merchant, or any CSV, JSONL or Parquet",
+        ),
+        Offer("fashion/idx", "fieldglass_fashion.idx:Idx", "Fashion-MNIST from its IDX files"),
+    ]
 
 
 @hookimpl
@@ -43,3 +50,8 @@ def fieldglass_composers():
             "picture and text seen together, matched by 12 heads (arXiv 2507.05135)",
         ),
     ]
+
+
+@hookimpl
+def fieldglass_demos():
+    return [Offer("garments", "fieldglass_fashion.demo:garments", "A shop of 2 000 garments of Fashion-MNIST.")]

@@ -9,6 +9,7 @@ from fieldglass.cli.lazy import CommandTable
 __all__ = ["COMMANDS", "fashion"]
 
 COMMANDS = {
+    "audit": ("fieldglass_fashion.cli.audit:audit", "What is missing, double or unreadable in a catalogue."),
     "fetch": ("fieldglass_fashion.cli.fetch:fetch", "Bring the pictures of a feed here."),
     "index": ("fieldglass_fashion.cli.index:index", "Take a catalogue into a collection."),
     "search": ("fieldglass_fashion.cli.search:search", "Search products by words, by picture, or by both."),

@@ -19,7 +19,8 @@ def search(collection: Path, **options: Any) -> None:
 
     \b
     Examples:
-      fieldglass fashion search shop.collection --text "a red dress" --where "price < 80 AND currency = 'EUR'"
+      fieldglass fashion search shop.collection --text "a red dress" --max-price 80 --currency EUR --in-stock
+      fieldglass fashion search shop.collection --text "a coat" --category Women --where "list_price > price"
       fieldglass fashion search shop.collection --image look.jpg --text "with long sleeves" -k 20 --open
       fieldglass fashion search shop.collection --like 4711 --text "in green" --out hits.csv
     """

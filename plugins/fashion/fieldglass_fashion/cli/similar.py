@@ -23,7 +23,7 @@ def similar(collection: Path, product: str, **options: Any) -> None:
     \b
     Examples:
       fieldglass fashion similar shop.collection 4711
-      fieldglass fashion similar shop.collection look.jpg --where "price < 80" -k 5 --open
+      fieldglass fashion similar shop.collection look.jpg --max-price 80 --size 38 -k 5 --open
     """
     file = product == "-" or Path(product).expanduser().is_file()
     asked = {"images": (product,), "likes": ()} if file else {"images": (), "likes": (product,)}

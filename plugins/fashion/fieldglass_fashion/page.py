@@ -1,0 +1,152 @@
+"""The page of a search as a shop would show it: a card per product with price, variants, and why it is there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from fieldglass.report.markup import image, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fieldglass.collection import Collection
+    from fieldglass.result import Asked, Hit, SearchResult
+
+__all__ = ["money", "shop_page"]
+
+_VARIANTS = 6  # small pictures on a card
+_SIGNS = {"EUR": "€", "GBP": "£"}
+
+
+@dataclass(frozen=True)
+class _Variant:
+    preview: bytes | None
+    name: str
+
+
+def shop_page(collection: Collection, result: SearchResult, reasons: Mapping[str, str]) -> str:
+    """One self-contained HTML page; `reasons` say by id why a hit is one. Everything is escaped, nothing is asked
+    of any other host."""
+    style = files("fieldglass.report").joinpath("page.css").read_text(encoding="utf-8")
+    style += files("fieldglass_fashion").joinpath("shop.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    cards = "\n".join(_card(hit, _variants(collection, hit), reasons.get(hit.id, "")) for hit in result)
+    notes = "".join(f"<li>{text(note)}</li>" for note in result.notes)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="color-scheme" content="light dark">
+<title>{text(str(result.asked)) or "Products"} · Fieldglass</title>
+<style>{style}</style>
+</head>
+<body class="fieldglass">
+<header class="top"><h1 class="unseen">Products</h1>{_query(result.asked)}</header>
+<main>
+<p class="how">{_how(result)}</p>{f'<ul class="notes">{notes}</ul>' if notes else ""}
+{f'<ol class="grid" role="list">{cards}</ol>' if cards else '<p class="none">Nothing was found.</p>'}
+</main>
+<footer>Written by Fieldglass. This page is one file and asks nothing of any other host.</footer>
+</body>
+</html>
+"""
+
+
+def money(value: float, currency: str) -> str:
+    """ "1,299.00 €"; the code of a currency that has no sign of its own."""
+    return f"{value:,.2f} {_SIGNS.get(currency, currency)}".rstrip()
+
+
+def _query(asked: Asked) -> str:
+    pictures = "".join(
+        f'<figure class="{"negative" if each.role == "negative" else "asked"}">'
+        f"{image(each.preview, f'Query picture {each.name}')}<figcaption>{text(each.name)}</figcaption></figure>"
+        for each in asked.pictures
+    )
+    words = "".join(
+        f'<blockquote class="{"negative" if each.role == "negative" else "asked"}">{text(each.text)}</blockquote>'
+        for each in asked.texts
+    )
+    words += f'<p class="where">where <code>{text(asked.where)}</code></p>' if asked.where else ""
+    plus = '<span class="plus" aria-hidden="true">+</span>' if pictures and asked.texts else ""
+    return f'<div class="query"><div class="parts">{pictures}{plus}<div class="words">{words}</div></div></div>'
+
+
+def _how(result: SearchResult) -> str:
+    count = f"{len(result)} product{'' if len(result) == 1 else 's'}"
+    if result.matched is not None:
+        count += f" · {result.matched:,} pictures match the filter"
+    return text(f"{count} · encoder {result.encoder} · composer {result.composer}")
+
+
+def _variants(collection: Collection, hit: Hit) -> list[_Variant]:
+    """The other articles of the product, each by its first picture."""
+    product, own = hit.metadata.get("product"), hit.metadata.get("article")
+    snapshot = collection.store.snapshot()
+    if not product or "product" not in snapshot.columns:
+        return []
+    positions = snapshot.members("product", str(product))
+    found: dict[Any, _Variant] = {}
+    for position, cells in zip(positions.tolist(), snapshot.metadata(positions), strict=True):
+        article = cells.get("article")
+        if article != own and article not in found:
+            said = " ".join(str(cells[name]) for name in ("color", "size") if cells.get(name))
+            found[article] = _Variant(snapshot.thumbnail(position), said or str(article))
+    return list(found.values())
+
+
+def _card(hit: Hit, variants: list[_Variant], why: str) -> str:
+    cells = hit.metadata
+    title = str(cells.get("title") or cells.get("article") or hit.id)
+    brand = f'<div class="brand">{text(str(cells["brand"]))}</div>' if cells.get("brand") else ""
+    double = cells.get("near_duplicate")
+    same = (
+        f'<p class="facts">nearly the same picture as {text(str(double))}</p>' if double not in (None, hit.id) else ""
+    )
+    return (
+        f'<li class="card product"><figure>{image(hit.thumbnail, title)}'
+        f'<span class="rank"><span class="unseen">Rank </span>{hit.rank}</span>'
+        f'<figcaption>{brand}<div class="title" title="{text(title)}">{text(title)}</div>'
+        f"{_price(cells)}{_facts(cells)}{_others(variants)}{same}"
+        f'<p class="why">{f"<b>Why</b> {text(why)} · " if why else ""}'
+        f'<data value="{hit.score!r}">{hit.score:.3f}</data> · <span class="article">{text(hit.id)}</span></p>'
+        f"</figcaption></figure></li>"
+    )
+
+
+def _price(cells: Mapping[str, Any]) -> str:
+    price, before, currency = cells.get("price"), cells.get("list_price"), str(cells.get("currency", ""))
+    if price is None:
+        return '<p class="price">no price</p>'
+    old = ""
+    if before is not None and before > price:
+        old = f'<s>{text(money(before, currency))}</s><span class="less">-{100 * (1 - price / before):.0f} %</span>'
+    return f'<p class="price">{text(money(price, currency))}{old}</p>'
+
+
+def _facts(cells: Mapping[str, Any]) -> str:
+    facts = [text(str(cells[name])) for name in ("category", "color", "material") if cells.get(name)]
+    facts += [f"size {text(str(cells['size']))}"] if cells.get("size") else []
+    if cells.get("in_stock") is False:
+        facts.append('<span class="gone">out of stock</span>')
+    elif cells.get("stock") is not None:
+        facts.append(f"{cells['stock']:,} in stock")
+    return f'<p class="facts">{" · ".join(facts)}</p>' if facts else ""
+
+
+def _others(variants: list[_Variant]) -> str:
+    if not variants:
+        return ""
+    shown = "".join(f"<li>{image(each.preview, each.name)}</li>" for each in variants[:_VARIANTS])
+    left = len(variants) - _VARIANTS
+    more = f"<li>+{left}</li>" if left > 0 else ""
+    said = ", ".join(each.name for each in variants[:_VARIANTS])
+    return f'<ul class="variants" aria-label="Variants: {text(said)}">{shown}{more}</ul>'
