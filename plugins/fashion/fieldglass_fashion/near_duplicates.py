@@ -39,11 +39,18 @@ def signature(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def groups(signatures: Signatures, *, most_bits: int = MOST_BITS) -> NDArray[np.int64]:
     """(n, WIDTH) -> (n,): the least row of the group that each is in; its own, where it is alone."""
-    parent = np.arange(len(signatures))
-    for left, right in _pairs(signatures):
-        near = _near(signatures, left, right, most_bits)
-        _join(parent, left[near], right[near])
-    return parent
+    if not len(signatures):
+        return np.empty(0, dtype=np.int64)
+    kinds, first, of = np.unique(signatures, axis=0, return_index=True, return_inverse=True)
+    near = [
+        (left[keep], right[keep])
+        for left, right in _pairs(kinds)
+        if (keep := _near(kinds, left, right, most_bits)).any()
+    ]
+    labels = first.astype(np.int64)
+    if near:
+        _spread(labels, *(np.concatenate(side) for side in zip(*near, strict=True)))
+    return labels[of.reshape(-1)]
 
 
 def _pairs(signatures: Signatures) -> Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -74,17 +81,11 @@ def _near(
     return near
 
 
-def _join(parent: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
-    """Union by the least row."""
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = int(parent[row])
-        return row
-
-    for one, other in zip(left.tolist(), right.tolist(), strict=True):
-        first, second = sorted((root(one), root(other)))
-        parent[second] = first
-    for row in np.flatnonzero(parent != np.arange(len(parent))).tolist():
-        parent[row] = root(row)
+def _spread(labels: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
+    """Give every connected set of rows its least label, in place."""
+    while True:
+        least = np.minimum(labels[left], labels[right])
+        if (least == labels[left]).all() and (least == labels[right]).all():
+            return
+        np.minimum.at(labels, left, least)
+        np.minimum.at(labels, right, least)
