@@ -6,6 +6,18 @@ from fieldglass.hooks import Offer, hookimpl
 
 
 @hookimpl
+def fieldglass_encoders():
+    return [
+        Offer(
+            "fashion/mini",
+            "fieldglass_fashion.mini:FashionMini",
+            "the offline default for garments: mini, and colours by name",
+            frozenset({"images", "texts", "as_query"}),
+        )
+    ]
+
+
+@hookimpl
 def fieldglass_loaders():
     return [
         Offer(
