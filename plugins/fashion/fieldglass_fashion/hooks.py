@@ -18,6 +18,18 @@ def fieldglass_encoders():
 
 
 @hookimpl
+def fieldglass_composers():
+    return [
+        Offer(
+            "fashion/edits",
+            "fieldglass_fashion.edits.composer:AttributeEdits",
+            "edits in words: without, longer, sleeveless, instead of, in green; reads all turns",
+            frozenset({"history"}),
+        )
+    ]
+
+
+@hookimpl
 def fieldglass_loaders():
     return [
         Offer(

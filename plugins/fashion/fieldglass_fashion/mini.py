@@ -22,7 +22,7 @@ from fieldglass_fashion.colour.garment import SETTING
 from fieldglass_fashion.colour.palette import spread
 
 if TYPE_CHECKING:
-    from fieldglass.types import F32, Sample
+    from fieldglass.types import F32, F64, GalleryView, Sample
 
 __all__ = ["FashionMini"]
 
@@ -104,6 +104,14 @@ class FashionMini:
     def as_text(self, rows: F32) -> F32:
         """(n, 1, 1716) -> (n, 1716): [0, s, c / 2]."""
         return self._part(rows, slice(0, _VISUAL))
+
+    def colour_shares(self, gallery: GalleryView, field: str, colour: str) -> F64:
+        """(gallery.size,) float64, 0 to 1: how much of each garment has a basic colour or a shade of the palette."""
+        probe = np.zeros((1, self.dim), dtype=np.float32)
+        place = BASIC.index(colour) if colour in BASIC else len(BASIC) + list(SHADES).index(colour)
+        probe[0, _VISUAL + _MEANING + place] = 1
+        found = np.nan_to_num(gallery.scores(field, probe)[0].astype(np.float64))
+        return np.asarray(np.clip(6 * found**2, 0, 1))  # a stored value is the root of half a share, over root 3
 
     def _part(self, rows: F32, left_out: slice) -> F32:
         stored = rows[:, 0]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fieldglass_fashion.colour.palette import BASIC, SHADES
 
-__all__ = ["FILLERS", "Named", "colours_in", "without_colours"]
+__all__ = ["FILLERS", "Named", "called", "colours_in", "without_colours"]
 
 # How people call what the palette calls otherwise.
 _ALSO = {
@@ -62,6 +62,13 @@ def without_colours(text: str) -> str:
         end = each.end
     left = _DANGLING.sub("", " ".join("".join([*kept, text[end:]]).split()))
     return left if any(word not in FILLERS for word in re.findall(r"\w+", left.lower())) else ""
+
+
+def called(colour: str) -> list[str]:
+    """All that means a colour of the palette or a shade of it, sorted: "green" -> "bottle green", "dark green" ..."""
+    return sorted(
+        said for said, name in _KNOWN.items() if colour == name or (name in SHADES and SHADES[name][0] == colour)
+    )
 
 
 def _known(said: str) -> str:
