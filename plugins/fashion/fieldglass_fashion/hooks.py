@@ -49,6 +49,7 @@ def fieldglass_commands():
 @hookimpl
 def fieldglass_encoders():
     return [
+        ),
         Offer(
             "fashion/blip2",
             "fieldglass_fashion.blip2.encoder:Blip2",
@@ -67,6 +68,12 @@ def fieldglass_encoders():
 @hookimpl
 def fieldglass_composers():
     return [
+        Offer(
+            "fashion/edits",
+            "fieldglass_fashion.edits.composer:AttributeEdits",
+            "edits in words: without, longer, sleeveless, instead of, in green; reads all turns",
+            frozenset({"history"}),
+        ),
         Offer("fashion/sprc", "fieldglass_fashion.joint:Sprc", "picture and text seen together (arXiv 2312.05284)"),
         Offer(
             "fashion/fashionblip2",
@@ -79,3 +86,14 @@ def fieldglass_composers():
 @hookimpl
 def fieldglass_demos():
     return [Offer("garments", "fieldglass_fashion.demo:garments", "A shop of 2 000 garments of Fashion-MNIST.")]
+def fieldglass_loaders():
+    return [
+        Offer("fashion/catalogue", "fieldglass_fashion.loader:Catalogue", "a shop's CSV of products"),
+    ]
+
+
+@hookimpl
+def fieldglass_commands():
+    return [
+        Offer("fashion", "fieldglass_fashion.cli:fashion", "A shop's catalogue: products, prices, variants."),
+    ]
