@@ -13,42 +13,6 @@ def fieldglass_encoders():
             "fieldglass_fashion.mini:FashionMini",
             "the offline default for garments: mini, and colours by name",
             frozenset({"images", "texts", "as_query"}),
-        )
-    ]
-
-
-@hookimpl
-def fieldglass_composers():
-    return [
-        Offer(
-            "fashion/edits",
-            "fieldglass_fashion.edits.composer:AttributeEdits",
-            "edits in words: without, longer, sleeveless, instead of, in green; reads all turns",
-            frozenset({"history"}),
-        )
-    ]
-
-
-@hookimpl
-def fieldglass_loaders():
-    return [
-        Offer(
-            "fashion/catalogue",
-            "fieldglass_fashion.loader:Catalogue",
-            "a shop's export: Shopify, WooCommerce, Google Merchant, or any CSV, JSONL or Parquet",
-        ),
-        Offer("fashion/idx", "fieldglass_fashion.idx:Idx", "Fashion-MNIST from its IDX files"),
-    ]
-
-
-@hookimpl
-def fieldglass_commands():
-    return [Offer("fashion", "fieldglass_fashion.cli:fashion", "A shop's catalogue: products, prices, variants.")]
-
-
-@hookimpl
-def fieldglass_encoders():
-    return [
         ),
         Offer(
             "fashion/blip2",
@@ -84,16 +48,22 @@ def fieldglass_composers():
 
 
 @hookimpl
-def fieldglass_demos():
-    return [Offer("garments", "fieldglass_fashion.demo:garments", "A shop of 2 000 garments of Fashion-MNIST.")]
 def fieldglass_loaders():
     return [
-        Offer("fashion/catalogue", "fieldglass_fashion.loader:Catalogue", "a shop's CSV of products"),
+        Offer(
+            "fashion/catalogue",
+            "fieldglass_fashion.loader:Catalogue",
+            "a shop's export: Shopify, WooCommerce, Google Merchant, or any CSV, JSONL or Parquet",
+        ),
+        Offer("fashion/idx", "fieldglass_fashion.idx:Idx", "Fashion-MNIST from its IDX files"),
     ]
 
 
 @hookimpl
 def fieldglass_commands():
-    return [
-        Offer("fashion", "fieldglass_fashion.cli:fashion", "A shop's catalogue: products, prices, variants."),
-    ]
+    return [Offer("fashion", "fieldglass_fashion.cli:fashion", "A shop's catalogue: products, prices, variants.")]
+
+
+@hookimpl
+def fieldglass_demos():
+    return [Offer("garments", "fieldglass_fashion.demo:garments", "A shop of 2 000 garments of Fashion-MNIST.")]
