@@ -54,7 +54,8 @@ def resolve(model: str, pretrained: str, weights: str, stated: Mapping[str, Any]
     WeightsMissingError where its files are not on this machine: nothing is downloaded.
     """
     if weights:
-        return _local(model, pretrained, Path(weights).expanduser().absolute(), stated)
+        name = "" if model.startswith("hf-hub:") else model  # files of that repository, wherever they lie now
+        return _local(name, pretrained, Path(weights).expanduser().absolute(), stated)
     if model.startswith("hf-hub:"):
         return _hub(model, stated)
     if not model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from fieldglass._torchvision import require
 from fieldglass.encoders import clip_model
 from fieldglass.encoders.open_clip_checkpoint import Checkpoint
 from fieldglass.encoders.open_clip_context import lengthen
+from fieldglass.encoders.open_clip_text import described
 from fieldglass.errors import FieldglassError, WeightsError, WeightsMissingError
 from fieldglass.models import weights
 from fieldglass.models.hub import Part, cached, offline
@@ -42,14 +43,18 @@ def build(checkpoint: Checkpoint, seed: int) -> Any:
         if custom
         else open_clip.CLIP
     )
-    with _text_files(checkpoint), torch.random.fork_rng(devices=[]):
+    state = weights.read(checkpoint.weights) if checkpoint.weights is not None else {}
+    shape = described(text, checkpoint.folder, state) if hugging_face else nullcontext("")
+    with _text_files(checkpoint), shape as name, torch.random.fork_rng(devices=[]):
+        if hugging_face:
+            text["hf_model_name"] = name
         torch.manual_seed(seed)
         try:
             model = kind(**config)
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise WeightsError(f"The configuration of {checkpoint.label} cannot be built: {error}") from error
     if checkpoint.weights is not None:
-        state = _converted(model, weights.read(checkpoint.weights))
+        state = _converted(model, state)
         lengthen(model, state, checkpoint)
         if _pair(declared) != checkpoint.preprocess.size:
             require("open_clip.factory").resize_pos_embed(state, model)  # only where another image_size was asked for

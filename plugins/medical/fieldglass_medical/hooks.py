@@ -39,6 +39,12 @@ def fieldglass_encoders():
             frozenset({"images", "patches"}),
         ),
         Offer(
+            "med/endofinder-scene",
+            "fieldglass_medical.encoders.endofinder_scene:EndoFinderScene",
+            "EndoFinder's follow-up: one vector for all views of a polyp",
+            frozenset({"images"}),
+        ),
+        Offer(
             "med/m3ret",
             "fieldglass_medical.encoders.m3ret:M3Ret",
             "one ViT for pictures, volumes and clips, of the recipe med/m3ret",
@@ -96,6 +102,7 @@ def fieldglass_commands():
 def fieldglass_benchmarks():
     place = "fieldglass_medical.benchmarks"
     return [
+        Offer("med/3d-mir", f"{place}.mir3d:MIR3D", "CT volumes of four organs that share lesions"),
         Offer("med/chestxray14", f"{place}.chest_xrays:ChestXRay14", "chest X-rays that share a finding"),
         Offer("med/medmnist", f"{place}.medmnist:MedMNIST", "MedMNIST, 12 sets of pictures and 6 of volumes, by class"),
         Offer("med/polypscene", f"{place}.polyps:PolypScene", "polyps seen again, several views each"),

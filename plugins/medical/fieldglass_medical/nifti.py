@@ -23,7 +23,7 @@ from fieldglass_medical.windows import parse_window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Nifti", "write_nifti"]
+__all__ = ["Nifti", "read_volume", "write_nifti"]
 
 _SUFFIXES = (".nii", ".nii.gz")
 _FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -119,27 +119,35 @@ class Nifti(PrivateFiles):
         return header
 
     def _sample(self, path: Path) -> Sample:
-        import nibabel
-
         self._header(path)
-        image = nibabel.load(path)
-        if len(image.shape) == 4:
-            image = image.slicer[..., self.volume : self.volume + 1]
-            image = nibabel.Nifti1Image(np.asarray(image.dataobj, dtype=np.float32)[..., 0], image.affine)
-        image = nibabel.as_closest_canonical(image)  # RAS
-        values = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)[:, ::-1, ::-1]  # LPS, slices first
-        spacing = tuple(float(each) if np.isfinite(each) and each > 0 else 1.0 for each in image.header.get_zooms()[:3])
-        valid = np.isfinite(values)
-        mask = None if valid.all() else np.ascontiguousarray(valid)
-        values = np.ascontiguousarray(np.where(valid, values, np.float32(0)))
-        if self.units == "grey":
-            inner = values if mask is None else values[mask]
-            low, high = np.percentile(inner, (0.5, 99.5)) if inner.size else (0.0, 1.0)
-            values = np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
-        bands, units = (("HU",), "HU") if self.units == "hu" else (("L",), "unit")
-        # air is about -1000 HU: a volume without it was most likely written without its intercept
-        measured = {"doubt": "no-negative-hu"} if units == "HU" and values.min() >= 0 else {}
-        return Sample("volume", values[..., None], bands, units, mask, spacing[::-1], measured)
+        return read_volume(path, units=self.units, volume=self.volume)
+
+
+def read_volume(path: Path, *, units: str = "hu", volume: int = 0) -> Sample:
+    """A file as a sample: slices from the feet up, rows from the front, columns from the right; `units` hu or grey.
+
+    The caller has looked at its header. Errors are those of nibabel.
+    """
+    import nibabel
+
+    image = nibabel.load(path)
+    if len(image.shape) == 4:
+        image = image.slicer[..., volume : volume + 1]
+        image = nibabel.Nifti1Image(np.asarray(image.dataobj, dtype=np.float32)[..., 0], image.affine)
+    image = nibabel.as_closest_canonical(image)  # RAS
+    values = np.asarray(image.dataobj, dtype=np.float32).transpose(2, 1, 0)[:, ::-1, ::-1]  # LPS, slices first
+    spacing = tuple(float(each) if np.isfinite(each) and each > 0 else 1.0 for each in image.header.get_zooms()[:3])
+    valid = np.isfinite(values)
+    mask = None if valid.all() else np.ascontiguousarray(valid)
+    values = np.ascontiguousarray(np.where(valid, values, np.float32(0)))
+    if units == "grey":
+        inner = values if mask is None else values[mask]
+        low, high = np.percentile(inner, (0.5, 99.5)) if inner.size else (0.0, 1.0)
+        values = np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
+    bands, unit = (("HU",), "HU") if units == "hu" else (("L",), "unit")
+    # air is about -1000 HU: a volume without it was most likely written without its intercept
+    measured = {"doubt": "no-negative-hu"} if unit == "HU" and values.min() >= 0 else {}
+    return Sample("volume", values[..., None], bands, unit, mask, spacing[::-1], measured)
 
 
 def write_nifti(volume: Volume, path: Path) -> None:

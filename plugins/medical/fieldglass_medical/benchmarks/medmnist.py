@@ -13,6 +13,7 @@ from fieldglass.errors import LoaderError, UsageError
 from fieldglass.types import Item, Query, QueryImage, Ranking
 from fieldglass_medical.benchmarks.neighbour_labels import add_class_metrics
 from fieldglass_medical.benchmarks.rendered import Arrays, write_once
+from fieldglass_medical.benchmarks.solids import middle_slice, read_solids, write_solids
 
 __all__ = ["FLAT", "SOLID", "MedMNIST"]
 
@@ -33,6 +34,7 @@ class MedMNIST(Reader):
     :param size: 28, 64, and in two dimensions 128 and 224.
     :param gallery: "train", or "train+val".
     :param slices: of a volume, laid side by side as one picture: 9, 16 ... A volume has no picture of its own.
+    :param form: of a volume: "tiles", that picture, which any encoder takes, or "volume", for encoders of volumes.
 
     chestmnist has 14 labels a picture: a hit is right where they share one (without findings: where both have none).
     """
@@ -41,7 +43,14 @@ class MedMNIST(Reader):
     depth = 5
 
     def __init__(
-        self, *, root: str, subset: str = "breastmnist", size: int = 28, gallery: str = "train", slices: int = 9
+        self,
+        *,
+        root: str,
+        subset: str = "breastmnist",
+        size: int = 28,
+        gallery: str = "train",
+        slices: int = 9,
+        form: str = "tiles",
     ) -> None:
         super().__init__(root)
         if subset not in (*FLAT, *SOLID):
@@ -53,7 +62,12 @@ class MedMNIST(Reader):
         side = int(np.sqrt(slices))
         if side * side != slices:
             raise UsageError(f"slices={slices} is no square number.", hint="4, 9, 16, 25.")
+        if form not in ("tiles", "volume") or (form == "volume" and subset not in SOLID):
+            raise UsageError(f"form={form!r} is tiles, or volume for a set of volumes ({', '.join(SOLID)}).")
         self.subset, self.size, self.side = subset, size, side
+        if form == "volume":  # how the evaluation knows that these are no photographs
+            self.read, self.preview = read_solids, middle_slice
+        self.form = form
         self.splits_used = tuple(gallery.split("+"))
         self.file = f"{subset}.npz" if size == 28 else f"{subset}_{size}.npz"
 
@@ -92,7 +106,8 @@ class MedMNIST(Reader):
         for number, row in enumerate(self._labels[split]):
             name = self._id(split, number)
             metadata = {"label": self._label(row), "split": split}
-            yield Item(name, (self._path(split, number),), metadata=metadata)
+            locator = {"row": number} if self.form == "volume" else {}
+            yield Item(name, (self._path(split, number),), locator, metadata)
 
     @staticmethod
     def _label(row: np.ndarray[Any, Any]) -> str:
@@ -104,6 +119,8 @@ class MedMNIST(Reader):
         return f"{split}/{number:06d}"
 
     def _path(self, split: str, number: int) -> str:
+        if self.form == "volume":
+            return f"rendered/{self.subset}_{self.size}/{split}.npy"
         folder = f"{self.subset}_{self.size}" + (f"_{self.side**2}" if self.subset in SOLID else "")
         return f"rendered/{folder}/{split}/{number:06d}.png"
 
@@ -129,6 +146,12 @@ class MedMNIST(Reader):
     def _render(self, split: str) -> None:
         count = len(self._labels[split])
         root = self.files.root
+        if self.form == "volume":
+            if not (root / self._path(split, 0)).is_file():
+                shape = (count, *(self.size,) * 3)
+                rows = (self._checked(row) for row in self._arrays.rows(f"{split}_images"))
+                write_solids(root / self._path(split, 0), rows, shape)
+            return
         if all((root / self._path(split, number)).is_file() for number in (0, count - 1) if count):
             lacking = {n for n in range(count) if not (root / self._path(split, n)).is_file()}
         else:
@@ -140,10 +163,14 @@ class MedMNIST(Reader):
                 write_once(root / self._path(split, number), self._picture(row))
 
     def _picture(self, row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        solid = self.subset in SOLID
-        if row.dtype != np.uint8 or row.shape[: 3 if solid else 2] != (self.size,) * (3 if solid else 2):
+        checked = self._checked(row)
+        return _tiled(checked, self.side) if self.subset in SOLID else checked
+
+    def _checked(self, row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        axes = 3 if self.subset in SOLID else 2
+        if row.dtype != np.uint8 or row.shape[:axes] != (self.size,) * axes:
             raise LoaderError(f"{self.file} holds {row.dtype} of {row.shape}.", hint=self.files.hint)
-        return _tiled(row, self.side) if solid else row
+        return row
 
 
 def _tiled(volume: np.ndarray[Any, Any], side: int) -> np.ndarray[Any, Any]:

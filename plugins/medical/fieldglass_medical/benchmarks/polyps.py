@@ -11,10 +11,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fieldglass.benchmarks.reader import Reader
-from fieldglass.errors import LoaderError
+from fieldglass.errors import LoaderError, UsageError
 from fieldglass.loaders.paths import OutsideError, inside
 from fieldglass.types import Item, Query, QueryImage, Ranking
 from fieldglass_medical.benchmarks.copies import pooled_metrics
+from fieldglass_medical.benchmarks.solids import middle_slice, read_scenes
 
 __all__ = ["PolypScene", "PolypTwin"]
 
@@ -87,19 +88,30 @@ class PolypScene(Reader):
     :param file: lines of {num, scene_path, query_paths: [[path], ...], ref_paths: [[path], ...], ground_truth}.
 
     Each line is one scene that was seen twice: its references are the right answer to its queries. `ground_truth` is
-    the pathology, which plays no part here. The pictures of a query are asked together, and every reference picture
-    is an item: scenes are joined by their best one, which is the baseline for an encoder of whole scenes.
+    the pathology, which plays no part here.
+
+    With form="pictures" those of a query are asked together, and every reference picture is an item: scenes are joined
+    by their best one, which is the baseline. With form="scene" a query and an item are a clip of all their views, for
+    an encoder of scenes; views of other sizes are brought to that of the first.
     """
 
     name = "med/polypscene"
     depth = 1
 
-    def __init__(self, *, root: str, file: str = "PolypScene-250.jsonl") -> None:
+    def __init__(self, *, root: str, file: str = "PolypScene-250.jsonl", form: str = "pictures") -> None:
         super().__init__(root)
-        self.file = file
+        if form not in ("pictures", "scene"):
+            raise UsageError(f"form={form!r} is pictures or scene.")
+        self.file, self.form = file, form
+        if form == "scene":  # how the evaluation knows that these are no photographs
+            self.read, self.preview = read_scenes, middle_slice
 
     def gallery(self) -> Iterator[Item]:
-        """The reference pictures of every scene."""
+        """The reference pictures of every scene, or the scenes."""
+        if self.form == "scene":
+            for number, (_, references) in enumerate(self._scenes):
+                yield Item(f"ref/{number}", tuple(references), metadata={"scene": number})
+            return
         for number, (_, references) in enumerate(self._scenes):
             for view, path in enumerate(references):
                 yield Item(f"ref/{number}/{view}", (path,), metadata={"scene": number})
@@ -107,6 +119,10 @@ class PolypScene(Reader):
     def queries(self) -> Iterator[Query]:
         """One query a scene, of all its query pictures."""
         for number, (asked, _) in enumerate(self._scenes):
+            if self.form == "scene":
+                whole = Item(f"query/{number}", tuple(asked))
+                yield Query((QueryImage(item=whole),), id=f"query/{number}")
+                continue
             items = [Item(f"query/{number}/{view}", (path,)) for view, path in enumerate(asked)]
             yield Query(tuple(QueryImage(item=item) for item in items), id=f"query/{number}")
 

@@ -21,11 +21,11 @@ from fieldglass_medical.encoders.transformer import PictureTransformer, build, g
 if TYPE_CHECKING:
     from fieldglass.types import F32
 
-__all__ = ["EndoFinder"]
+__all__ = ["BESIDE", "MEAN", "STD", "EndoFinder"]
 
 # what the training leaves beside the network: the decoder of MAE, and the head of the contrastive loss
-_BESIDE = ("decoder_", "mask_token", "head.", "target_embed.")
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+BESIDE = ("decoder_", "mask_token", "head.", "target_embed.")
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class EndoFinder(PictureTransformer):
@@ -54,9 +54,9 @@ class EndoFinder(PictureTransformer):
                 f"{self.name} needs weights.", hint="`fieldglass models pull endofinder`, then --encoder endofinder."
             )
         path = weight_file(weights, self.name, ("EndoFinder.pth", "model.safetensors"))
-        state = {name: each for name, each in weight_files.read(path).items() if not name.startswith(_BESIDE)}
+        state = {name: each for name, each in weight_files.read(path).items() if not name.startswith(BESIDE)}
         size, _ = geometry(state, path, "EndoFinder")
-        preprocess = Preprocess((size, size), (size, size), _MEAN, _STD, "bilinear", resize_mode)
+        preprocess = Preprocess((size, size), (size, size), MEAN, STD, "bilinear", resize_mode)
         placement = place(device, precision)
         super().__init__(build(state, path, "EndoFinder"), preprocess, Display(window), placement)
         self._hash = hash
