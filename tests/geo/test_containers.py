@@ -95,7 +95,7 @@ def test_values_that_claim_to_be_huge_are_left():
     assert read_tags(head + main + struct.pack("<H", 1) + entry).gps == {}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_noise_never_raises(tmp_path_factory, noise, at):
     folder = tmp_path_factory.getbasetemp()

@@ -66,7 +66,9 @@ def test_a_table_gives_typed_columns_counts_and_problems(tmp_path):
     )
     items, problems = split(Places().scan(path))
     assert [each.id for each in items] == ["64.1466,-21.9426", "-18.1416,178.4419"]
-    assert items[0].metadata == {"lat": 64.1466, "lon": -21.9426, "count": 2, "name": "Reykjavik", "pop": 120000}
+    names = {"country": "IS", "admin1": "Capital Region", "place": "Reykjavík"}
+    told = {"lat": 64.1466, "lon": -21.9426, "count": 2, "name": "Reykjavik", "pop": 120000}
+    assert items[0].metadata == told | names
     assert {each.subject: each.code for each in problems} == {
         "p.csv:5": "place-row", "p.csv:6": "place-null-island", "p.csv:7": "place-range",
     }  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldglass.errors import UsageError
-from fieldglass_geo.columns import PLACED, rounded
+from fieldglass_geo.columns import PLACED, harmless, rounded
 from fieldglass_geo.position import NoPosition, Rules
 from fieldglass_geo.where_taken import find
 
@@ -26,7 +26,6 @@ _MENDED = {
     "trusted_sign": "A negative number with N or E; the sign is taken.",
     "xmp_decimal": "Its XMP packet writes a plain decimal with a separate letter.",
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def write_problems(path: Path, entries: Iterable[Entry]) -> None:
         writer.writerow(("file", "code", "message"))
         for each in entries:
             if each.code:
-                writer.writerow((_harmless(each.row["file"]), each.code, each.message))
+                writer.writerow((harmless(each.row["file"]), each.code, each.message))
 
 
 def write_places(path: Path, entries: Iterable[Entry]) -> None:
@@ -62,7 +61,7 @@ def write_places(path: Path, entries: Iterable[Entry]) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(names)
-            writer.writerows([_harmless(row.get(name, "")) for name in names] for row in rows)
+            writer.writerows([harmless(row.get(name, "")) for name in names] for row in rows)
     elif suffix in (".geojson", ".json"):
         features = [
             {
@@ -98,8 +97,3 @@ def _told(flag: str) -> str:
         one, other = flag.removesuffix("_conflict").split("_")
         return f"{one} and {other} are more than 1 km apart; {one} is taken."
     return NoPosition(flag).message + " Another source tells the place."
-
-
-def _harmless(value: Any) -> Any:
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else value

@@ -11,6 +11,7 @@ __all__ = ["COMMANDS", "Commands", "geo"]
 COMMANDS = {
     "index": ("fieldglass_geo.cli.index:index", "Take photos into a collection; round or drop their coordinates."),
     "exif": ("fieldglass_geo.cli.exif:exif", "Where photos were taken, and what is wrong with what they say."),
+    "reverse": ("fieldglass_geo.cli.reverse:reverse", "Country, region and place of points, without a network."),
     "gallery": ("fieldglass_geo.cli.gallery:gallery", "Places to locate photos among."),
     "locate": ("fieldglass_geo.cli.locate:locate", "Where photos were taken, by what they show."),
     "search": ("fieldglass_geo.cli.search:search", "Search by photo, text or place, within an area."),

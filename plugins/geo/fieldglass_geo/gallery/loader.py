@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fieldglass.errors import LoaderError, UsageError
+from fieldglass.errors import LoaderError, MissingExtraError, UsageError
 from fieldglass.loaders.cells import ColumnTypes
 from fieldglass.spatial import read_area
 from fieldglass.types import Item, Problem, Sample
@@ -111,6 +111,7 @@ def _items(points: Points, id_column: str, name: str) -> Iterator[Item | Problem
     for each in cells:
         types.see(each)
     seen: set[str] = set()
+    named = _named(points)
     for row, each in enumerate(cells):
         lat, lon = float(points.lat[row]), float(points.lon[row])
         id = _id(lat, lon) if not id_column else str(each.get(id_column) or "").strip()
@@ -121,7 +122,19 @@ def _items(points: Points, id_column: str, name: str) -> Iterator[Item | Problem
         seen.add(id)
         metadata: dict[str, Any] = types.typed({key: cell for key, cell in each.items() if key != id_column})
         own = {"lat": lat, "lon": lon, "count": int(points.count[row])}
-        yield Item(id, (), {"lat": lat, "lon": lon}, {**own, **metadata})
+        yield Item(id, (), {"lat": lat, "lon": lon}, {**own, **named[row], **metadata})
+
+
+def _named(points: Points) -> list[dict[str, str]]:
+    """country, admin1 and place of each point, all at once: one by one the metadata hook would take far longer."""
+    from fieldglass_geo.reverse import reverse
+
+    try:
+        found = reverse(points.lat, points.lon)
+    except MissingExtraError:
+        return [{} for _ in range(len(points))]
+    columns = ("country", "admin1", "place")
+    return [{name: value for name in columns if (value := getattr(each, name)) is not None} for each in found]
 
 
 def _id(lat: float, lon: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -91,7 +92,7 @@ def _kept(path: Any) -> dict[str, NDArray[Any]] | None:
 def _read(packed: bytes) -> dict[str, NDArray[Any]]:
     with gzip.open(BytesIO(packed)) as file:
         rows = json.loads(file.read(_LARGEST))
-    rows = [row for row in rows if np.isfinite(row["latitude"]) and np.isfinite(row["longitude"])]
+    rows = [row for row in rows if math.isfinite(row["latitude"]) and math.isfinite(row["longitude"])]
 
     def texts(key: str) -> NDArray[Any]:
         joined = "\n".join(" ".join(str(row.get(key) or "").split()) for row in rows)
