@@ -31,6 +31,7 @@ INTERRUPTED = 130
 @click.option("-k", type=click.IntRange(1), help="How many hits a turn shows.  [default: 10]")
 @click.option("--updater", metavar="NAME", help="The composer that reads all turns.  [default: rocchio]")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the updater.")
+@click.option("--collapse", metavar="GROUP", help="The best item of each group alone is a hit.")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with a saved session.")
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the session in this file after every turn.")
 @click.option("--page", type=click.Path(path_type=Path, dir_okay=False), help="Keep a page with the pictures here.")
@@ -99,11 +100,12 @@ def _session(collection: Collection, options: dict[str, Any]) -> Session:
         updater = read(options["resume"], collection).updater
     (given,) = spread(options, ("composers", updater, parse(options["settings"])))
     if options["resume"] is None:
-        return Session(collection, updater=updater, options=given, k=options["k"] or 10)
+        return Session(collection, updater=updater, options=given, k=options["k"] or 10, collapse=options["collapse"])
     if options["updater"] is not None:
         raise UsageError("A session that is resumed has its updater.", hint="Leave --updater or --resume out.")
     session = Session.resume(options["resume"], collection, options=given)
     session.k = options["k"] or session.k
+    session.collapse = options["collapse"] or session.collapse
     return session
 
 

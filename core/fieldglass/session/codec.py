@@ -39,6 +39,7 @@ class Saved:
     exclude: tuple[str, ...]
     exclude_group: str | None
     rerank: str | None
+    collapse: str | None
     turns: tuple[Turn, ...]
     undone: tuple[Turn, ...]
 
@@ -55,6 +56,7 @@ def encoded(saved: Saved, pictures: Pictures) -> str:
         "exclude": list(saved.exclude),
         "exclude_group": saved.exclude_group,
         "rerank": saved.rerank,
+        "collapse": saved.collapse,
         "turns": [_written(turn, pictures) for turn in saved.turns],
         "undone": [_written(turn, pictures) for turn in saved.undone],
     }
@@ -124,6 +126,7 @@ class _Reader:
             tuple(self.string(each) for each in self.listed(content, "exclude")),
             self.optional(content, "exclude_group"),
             self.optional(content, "rerank"),
+            self.optional(content, "collapse"),
             tuple(self.turn(each) for each in self.listed(content, "turns")),
             tuple(self.turn(each) for each in self.listed(content, "undone", "turns")),
         )

@@ -62,6 +62,7 @@ def write(session: Session, path: Path) -> None:
         tuple(sorted(session.exclude)),
         session.exclude_group,
         session.rerank,
+        session.collapse,
         session.turns,
         session.undone,
     )

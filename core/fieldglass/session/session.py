@@ -43,7 +43,8 @@ class Session:
     :param options: of the updater.
     :param k: how many hits a turn shows.
     :param hide_rejected: items marked as not relevant are no hits any more.
-    :param exclude: ids never to show; `exclude_group` and `rerank` as in `Collection.search`.
+    :param exclude: ids never to show; `exclude_group`, `rerank` and `collapse` as in `Collection.search`. With
+        `collapse` a rejected item is gone with its whole group.
 
     A turn that cannot be answered raises an error and leaves the session as it was. Nothing is kept between turns but
     what was said: each turn composes all of them anew, so that undoing is leaving out.
@@ -60,6 +61,7 @@ class Session:
         exclude: Iterable[str] = (),
         exclude_group: str | None = None,
         rerank: str | None = None,
+        collapse: str | None = None,
     ) -> None:
         if isinstance(updater, str):
             _needs_history(updater)
@@ -67,7 +69,7 @@ class Session:
             raise UsageError(f"k is the number of hits of a turn, 1 or more, not {k!r}.")
         self.collection, self.updater, self.options, self.k = collection, updater, dict(options or {}), k
         self.hide_rejected, self.exclude = hide_rejected, frozenset(exclude)
-        self.exclude_group, self.rerank = exclude_group, rerank
+        self.exclude_group, self.rerank, self.collapse = exclude_group, rerank, collapse
         encoder: Any = Remembering(collection.encoder)
         self._searchable = Searchable(collection.store, field=collection.field.name, encoder=encoder)
         self._composer: Composer | None = None
@@ -238,6 +240,7 @@ class Session:
             exclude=saved.exclude,
             exclude_group=saved.exclude_group,
             rerank=saved.rerank,
+            collapse=saved.collapse,
         )
         try:
             result = session._search(saved.turns, saved.k) if saved.turns else None
@@ -291,16 +294,28 @@ class Session:
 
     def _search(self, turns: tuple[Turn, ...], k: int) -> SearchResult:
         gone, notes = self._gone(turns)
-        away = rejected(turns) if self.hide_rejected else frozenset()
+        away = self._rejected(turns) if self.hide_rejected else frozenset()
         rules = {"exclude": self.exclude | away, "exclude_group": self.exclude_group}
         question = Question(query_of(turns, gone=gone, **rules), asked_of(turns), {})
         if self._composer is None:  # made once, both: an endpoint that is down is left alone from turn to turn
             updater = self.updater
             self._composer = self._searchable.made(updater, self.options) if isinstance(updater, str) else updater
             self._reranking = Reranking(self.rerank)
-        (result,) = self._searchable.answer([question], k=k, composer=self._composer, rerank=self._reranking)
+        (result,) = self._searchable.answer(
+            [question], k=k, composer=self._composer, rerank=self._reranking, collapse=self.collapse
+        )
         name = self.updater if isinstance(self.updater, str) else result.composer
         return replace(result, composer=name, notes=(*notes, *result.notes))
+
+    def _rejected(self, turns: Sequence[Turn]) -> frozenset[str]:
+        """The ids that were marked as not relevant, with all of their groups where hits are collapsed by those."""
+        away = rejected(turns)
+        snapshot = self.collection.store.snapshot()
+        if self.collapse is None or self.collapse not in snapshot.columns or not away:
+            return away
+        positions = snapshot.positions(sorted(away))
+        values = {value for value in snapshot.group(self.collapse, positions[positions >= 0]) if value is not None}
+        return away.union(*(snapshot.ids(snapshot.members(self.collapse, value)) for value in values))
 
     def _gone(self, turns: Sequence[Turn]) -> tuple[frozenset[str], list[str]]:
         """The ids of pictures that the collection has no more, and what to say of these and of lost files."""

@@ -14,6 +14,8 @@ COMMANDS = {
     "index": ("fieldglass_fashion.cli.index:index", "Take a catalogue into a collection."),
     "search": ("fieldglass_fashion.cli.search:search", "Search products by words, by picture, or by both."),
     "similar": ("fieldglass_fashion.cli.similar:similar", "Products that look like one, or like a picture."),
+    "refine": ("fieldglass_fashion.cli.refine:refine", "One step: change what was found."),
+    "session": ("fieldglass_fashion.cli.session:session", "Search in several turns that understand edits."),
     "pairs": ("fieldglass_fashion.cli.pairs:pairs", "Pairs of products that differ in something one could say."),
     "eval": ("fieldglass_fashion.cli.eval:evaluate", "Run a benchmark of fashion."),
 }

@@ -1,0 +1,57 @@
+"""`fieldglass fashion session`: a search in several turns that understands edits of garments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fieldglass.cli.chat import chat
+from fieldglass_fashion.cli.asking import PRODUCT
+
+__all__ = ["UPDATER", "has_products", "session"]
+
+UPDATER, BASE = "rocchio", "fashion/edits"
+
+
+@click.command(short_help="Search in several turns: 'in green', 'without a belt', marks, undo.")
+@click.pass_context
+def session(context: click.Context, collection: Path, **options: Any) -> None:
+    """Search in several turns: `fieldglass chat` that understands edits. `help` lists the commands.
+
+    A line says what to change: "in green", "sleeveless, without a belt", "longer instead of short". Turns add up;
+    a later one overrules what it contradicts, so that "in green" after "a red dress" is a green dress. Marks
+    (`like 3, not 7`) move the search, filters (`where price < 50`) hold from then on. A product is one hit, and one
+    that was refused is gone with all its pictures.
+
+    --updater takes any composer that reads a history; fashion/memory takes a network that `fieldglass train
+    fashion/memory` made, decayed the last turns more than the first.
+
+    \b
+    Examples:
+      fieldglass fashion session shop.collection
+      fieldglass fashion session shop.collection --text "a red dress" --save dress.json --page hits.html --open
+      fieldglass fashion session shop.collection --resume dress.json
+      fieldglass fashion session shop.collection --updater fashion/memory --set weights=run/memory.pt
+      printf 'a red dress\nin green, without a belt\nlike 2\n' | fieldglass fashion session shop.collection --json
+    """
+    if options["resume"] is None:
+        if options["updater"] is None:
+            options["updater"] = UPDATER
+            if not any(each.partition("=")[0] == "base" for each in options["settings"]):
+                options["settings"] = (f"base={BASE}", *options["settings"])
+        if options["collapse"] is None and has_products(collection):
+            options["collapse"] = PRODUCT
+    context.invoke(chat, collection=collection, **options)
+
+
+session.params = list(chat.params)
+
+
+def has_products(collection: Path) -> bool:
+    """Whether its items belong to products, as those of a catalogue do."""
+    import fieldglass
+
+    with fieldglass.open(collection) as opened:
+        return PRODUCT in opened.store.snapshot().columns
