@@ -67,3 +67,35 @@ def fieldglass_commands():
 @hookimpl
 def fieldglass_demos():
     return [Offer("garments", "fieldglass_fashion.demo:garments", "A shop of 2 000 garments of Fashion-MNIST.")]
+
+
+@hookimpl
+def fieldglass_benchmarks():
+    place = "fieldglass_fashion.benchmarks"
+    return [
+        Offer("fashion/shoes", f"{place}.shoes:Shoes", "Shoes with relative captions: R@1, 10, 50 (arXiv 1805.00145)"),
+        Offer("fashion/fashion200k", f"{place}.fashion200k:Fashion200k", "Fashion200k: R@k (arXiv 1708.01311)"),
+        Offer("fashion/fashiongen", f"{place}.fashiongen:FashionGen", "Fashion-Gen by text: R@k (arXiv 1806.08317)"),
+        Offer("fashion/inshop", f"{place}.inshop:InShop", "DeepFashion In-Shop, the same garment: R@k"),
+        Offer("fashion/facap", f"{place}.facap:FACap", "FACap, six categories: R@10, R@50 (arXiv 2507.05135)"),
+        Offer(
+            "fashion/enh-fashioniq",
+            f"{place}.fashioniq_texts:EnhFashionIQ",
+            "enhFashionIQ, longer texts: R@10, R@50 (arXiv 2507.05135)",
+        ),
+        Offer(
+            "fashion/fine-fashioniq",
+            f"{place}.fashioniq_texts:FineFashionIQ",
+            "Fine-FashionIQ, long texts: R@10, R@50 (FineCIR)",
+        ),
+        Offer(
+            "fashion/multiturn-fashioniq",
+            f"{place}.multiturn:MultiTurnFashionIQ",
+            "Multi-turn FashionIQ: R@5, R@8 (arXiv 2106.04128)",
+        ),
+        Offer(
+            "fashion/multiturn-shoes",
+            f"{place}.multiturn:MultiTurnShoes",
+            "Multi-turn Shoes: R@5, R@8 (arXiv 2308.10170)",
+        ),
+    ]

@@ -10,6 +10,7 @@ __all__ = ["COMMANDS", "fashion"]
 
 COMMANDS = {
     "audit": ("fieldglass_fashion.cli.audit:audit", "What is missing, double or unreadable in a catalogue."),
+    "export-clicks": ("fieldglass_fashion.cli.export_clicks:export_clicks", "Make a benchmark of a click log."),
     "fetch": ("fieldglass_fashion.cli.fetch:fetch", "Bring the pictures of a feed here."),
     "index": ("fieldglass_fashion.cli.index:index", "Take a catalogue into a collection."),
     "search": ("fieldglass_fashion.cli.search:search", "Search products by words, by picture, or by both."),

@@ -1,0 +1,116 @@
+"""Other texts for FashionIQ's pictures: Fine-FashionIQ (FineCIR), and enhFashionIQ (FACap)."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any, Literal
+
+from fieldglass.benchmarks.fashioniq import FashionIQ
+from fieldglass.benchmarks.official import text_of
+from fieldglass.errors import LoaderError
+from fieldglass_fashion.benchmarks.compositions import Asked
+
+__all__ = ["EnhFashionIQ", "FineFashionIQ"]
+
+
+class _Retold(FashionIQ):
+    """FashionIQ's galleries and metrics with one long text a query."""
+
+    folders = ("images", "resized_image", "", "dress", "shirt", "toptee")
+
+    def _rows(self, category: str) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    @cached_property
+    def _pairs(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for category in self.categories:
+            rows = self._rows(category)
+            self.files.count(f"{self.split} {category} queries", len(rows))
+            rows = self.files.kept(
+                rows,
+                key=lambda row: (row["candidate"], row["target"], row["text"]),
+                blank=lambda row: not row["text"],
+            )
+            for number, row in enumerate(rows):
+                id = f"{category}-{number}"
+                found[id] = _Pair(id, category, row["candidate"], row["target"], (row["text"],))
+        return found
+
+
+class _Pair(Asked):
+    """As FashionIQ's own reader names them."""
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        return self.texts
+
+
+class FineFashionIQ(_Retold):
+    """Fine-FashionIQ (FineCIR): one long text a query, often a numbered list.
+
+    :param root: fiq.fine.{category}.{split}.json or .jsonl, image_splits/split.{category}.{split}.json and pictures.
+    :param split: val or train.
+    :param gallery: "original" is FashionIQ's split file; "val" the pictures of this split's annotations.
+    :param category: dress, shirt, toptee, or all.
+    :param images: the folder of the pictures, below the root.
+    """
+
+    name = "fashion/fine-fashioniq"
+
+    def _rows(self, category: str) -> list[dict[str, Any]]:
+        stem = f"fiq.fine.{category}.{self.split}"
+        name, text = self.files.text(f"{stem}.json", f"{stem}.jsonl")
+        rows = []
+        for number, row in enumerate(_listed(text, f"{self.files.root / name}", self.files.hint)):
+            lacking = [key for key in ("target", "candidate", "finemt") if not isinstance(row.get(key), str)]
+            if lacking:
+                raise LoaderError(f"{self.files.root / name}, row {number}: no {lacking[0]!r}.", hint=self.files.hint)
+            rows.append({"candidate": row["candidate"], "target": row["target"], "text": text_of(row["finemt"])})
+        return rows
+
+
+class EnhFashionIQ(_Retold):
+    """enhFashionIQ (FACap, arXiv 2507.05135): FashionIQ's evaluation, described again in longer, finer texts.
+
+    The names of its files are not documented; those of FashionIQ are expected, with one text in `captions`.
+
+    :param root: captions/cap.{category}.val.json, image_splits/split.{category}.val.json and images/.
+    :param gallery: "original" is FashionIQ's split file; "val" the pictures of the annotations.
+    :param category: dress, shirt, toptee, or all.
+    :param images: the folder of the pictures, below the root.
+    """
+
+    name = "fashion/enh-fashioniq"
+    splits = ("val",)
+
+    def __init__(
+        self, *, root: str, gallery: Literal["original", "val"] = "original", category: str = "all", images: str = ""
+    ) -> None:
+        super().__init__(root=root, split="val", gallery=gallery, category=category, images=images)
+
+    def _rows(self, category: str) -> list[dict[str, Any]]:
+        file = f"captions/cap.{category}.val.json"
+        rows = self.files.rows(file, required={"target": str, "candidate": str, "captions": (list, str)})
+        found = []
+        for row in rows:
+            said = row["captions"] if isinstance(row["captions"], list) else [row["captions"]]
+            texts = [text for text in map(text_of, said) if text]
+            if len(texts) > 1:
+                self.files.note(f"{file} has several texts a query, as FashionIQ itself has; the first is taken.")
+            text = texts[0] if texts else ""
+            found.append({"candidate": row["candidate"], "target": row["target"], "text": text})
+        return found
+
+
+def _listed(text: str, where: str, hint: str) -> list[dict[str, Any]]:
+    """A JSON array, or one object a line: what is published under .json is the latter."""
+    array = text.lstrip().startswith("[")
+    try:
+        found = json.loads(text) if array else [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        raise LoaderError(f"{where} is neither a JSON list nor JSON lines: {error}.", hint=hint) from error
+    if not all(isinstance(row, dict) for row in found):
+        raise LoaderError(f"{where} holds more than objects.", hint=hint)
+    return list(found)
