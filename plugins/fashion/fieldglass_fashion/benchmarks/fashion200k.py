@@ -86,9 +86,7 @@ class Fashion200k(Reader):
         lost = 0
         for number, line in enumerate(lines, 1):
             if len(line) != 2:
-                raise LoaderError(
-                    f"test_queries.txt, line {number}: {len(line)} paths, not two.", hint=self.files.hint
-                )
+                raise LoaderError(f"test_queries.txt, line {number}: {len(line)} paths, not two.", hint=self.files.hint)
             if line[0] in self._captions and line[1] in self._captions:
                 found[str(number)] = (line[0], line[1])
             else:
