@@ -54,7 +54,7 @@ _WRITTEN_ON = {"US", "SC", "OT", "ES"}
 
 COLUMNS = _words(
     "modality body_part view sex age manufacturer kernel kvp slice_thickness rows columns frames burned_in frame "
-    "slices slice_spacing phase tilt series instances patient study duration truncated doubt"
+    "slices slice_spacing phase tilt series instances patient study duration truncated doubt second"
 )
 
 

@@ -14,6 +14,16 @@ def fieldglass_loaders():
             "DICOM instances, frames, series and studies; ids as keyed hashes",
         ),
         Offer("med/nifti", "fieldglass_medical.nifti:Nifti", "NIfTI volumes; ids as keyed hashes"),
+        Offer(
+            "med/pictures",
+            "fieldglass_medical.pictures:Pictures",
+            "exported pictures of 8 or 16 bits, patients by folder, pattern or table; ids as keyed hashes",
+        ),
+        Offer(
+            "med/video",
+            "fieldglass_medical.video:Video",
+            "frames of endoscopy videos; ids as keyed hashes (extra `video`)",
+        ),
     ]
 
 
