@@ -75,7 +75,9 @@ class Area:
         if not wide:
             return (Raster(self.geometry),)
         groups = [group for group in (parts[middle < 0], parts[middle >= 0]) if len(group)]
-        return tuple(Raster(group[0] if len(group) == 1 else shapely.union_all(group)) for group in groups)
+        polygons = self.geometry.geom_type == "MultiPolygon"  # parts of a valid one need no union
+        joined = shapely.multipolygons if polygons else shapely.union_all
+        return tuple(Raster(group[0] if len(group) == 1 else joined(group)) for group in groups)
 
     def _refuse_swapped(self, gallery: GalleryView, places: Places) -> None:
         shapely = load_shapely()

@@ -30,7 +30,8 @@ def outlines(countries: Path) -> bytes:
     table = table[codes != ""].assign(code=codes[codes != ""]).sort_values(["code", "LABELRANK"], kind="stable")
     first = table.drop_duplicates("code")
     country_of = np.searchsorted(first.code.to_numpy(), table.code.to_numpy())
-    polygons, row = shapely.get_parts(table.geometry.values, return_index=True)
+    shapes = shapely.set_precision(np.asarray(table.geometry.values), STEP)  # rounding alone would cross some edges
+    polygons, row = shapely.get_parts(shapes, return_index=True)
     rings, polygon = shapely.get_rings(polygons, return_index=True)
     points, ring = shapely.get_coordinates(rings, return_index=True)
     whole = np.round(points / STEP).astype(np.int32)
