@@ -38,6 +38,12 @@ def fieldglass_composers():
             "edits in words: without, longer, sleeveless, instead of, in green; reads all turns",
             frozenset({"history"}),
         ),
+        Offer(
+            "fashion/memory",
+            "fieldglass_fashion.memory.composer:SessionMemory",
+            "a session's turns in a trained memory, in any order (after arXiv 2308.10170)",
+            frozenset({"history"}),
+        ),
         Offer("fashion/sprc", "fieldglass_fashion.joint:Sprc", "picture and text seen together (arXiv 2312.05284)"),
         Offer(
             "fashion/fashionblip2",
@@ -97,5 +103,21 @@ def fieldglass_benchmarks():
             "fashion/multiturn-shoes",
             f"{place}.multiturn:MultiTurnShoes",
             "Multi-turn Shoes: R@5, R@8 (arXiv 2308.10170)",
+        ),
+    ]
+
+
+@hookimpl
+def fieldglass_recipes():
+    return [
+        Offer(
+            "fashion/memory",
+            "fieldglass_fashion.memory.recipe:MemoryRecipe",
+            "the network of the composer `fashion/memory`, on the vectors of a collection",
+        ),
+        Offer(
+            "fashion/combiner",
+            "fieldglass_fashion.combiner_recipe:FashionCombinerRecipe",
+            "the network of the composer `combiner`, with SPN4CIR's negatives and multi-grained uncertainty",
         ),
     ]
