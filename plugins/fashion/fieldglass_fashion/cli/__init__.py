@@ -18,6 +18,10 @@ COMMANDS = {
     "refine": ("fieldglass_fashion.cli.refine:refine", "One step: change what was found."),
     "session": ("fieldglass_fashion.cli.session:session", "Search in several turns that understand edits."),
     "pairs": ("fieldglass_fashion.cli.pairs:pairs", "Pairs of products that differ in something one could say."),
+    "caption-pairs": (
+        "fieldglass_fashion.cli.caption_pairs:caption_pairs",
+        "Texts that lead from one product to another.",
+    ),
     "eval": ("fieldglass_fashion.cli.eval:evaluate", "Run a benchmark of fashion."),
 }
 
