@@ -32,8 +32,8 @@ _COMPARE = (
 )
 _TELL = (
     "A shopper holds garment A and wants garment B. A: {reference}. B: {target}. Write what the shopper says to get "
-    "from A to B: one sentence of at most 25 words that names what is to change and nothing that stays, without the words A "
-    "and B, such as: longer, in navy instead of red, without a belt. Answer with the sentence alone."
+    "from A to B: one sentence of at most 25 words that names what is to change and nothing that stays, without the "
+    "words A and B, such as: longer, in navy instead of red, without a belt. Answer with the sentence alone."
 )
 _SIDE = 512  # pixels of a picture that is sent
 
