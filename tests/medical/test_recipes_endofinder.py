@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -20,6 +23,8 @@ from fieldglass.types import Sample
 from fieldglass_medical.encoders.endofinder import EndoFinder
 from fieldglass_medical.recipes.copy_detection import contrast, entropy, polyp_scores
 
+REAL = Path(pydicom.__file__).parent / "data" / "test_files"
+SLICES = ("CT_small.dcm", "MR_small.dcm", "examples_overlay.dcm", "693_J2KI.dcm", "JPEG2000.dcm")
 SMALL = {
     "width": 64, "depth": 2, "size": 32, "patch": 8, "decoder_width": 32, "decoder_depth": 1, "projection": 16,
     "batch": 4, "epochs": 2,
@@ -94,6 +99,22 @@ def test_the_loss_falls_and_the_encoder_reads_what_was_learned(folder, tmp_path)
     encoder = EndoFinder(weights=str(trained.weights), hash=True, device="cpu")
     found = encode(encoder, [encoder.prepare(Sample("image", photo("chelsea")))])
     assert found.shape == (1, 1, 64) and np.allclose(np.abs(found), 1 / 8)
+
+
+def test_the_loss_falls_on_real_slices(tmp_path):
+    """CT, MR and nuclear medicine that pydicom carries, by the private loader."""
+    (tmp_path / "files").mkdir()
+    for name in SLICES:
+        if (REAL / name).is_file():
+            shutil.copy(REAL / name, tmp_path / "files" / name)
+    options = {"encoder": "timm", "model": "test_vit.r160_in1k", "pretrained": "random", "device": "cpu"}
+    with fieldglass.create(tmp_path / "slices.collection", "med/slices", options) as made:
+        made.index(tmp_path / "files", loader="med/dicom", loader_options={"key": str(tmp_path / "medical.key")})
+    small = {**SMALL, "collection": str(tmp_path / "slices.collection"), "epochs": 12, "lr": 0.05}
+    train("med/endofinder", tmp_path / "run", small, device="cpu", threads=1)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    losses = [line["mean loss"] for line in lines if "mean loss" in line]
+    assert np.mean(losses[-3:]) < np.mean(losses[:3]), losses
 
 
 def test_masks_are_found_by_the_ids(folder, tmp_path):
