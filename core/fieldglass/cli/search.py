@@ -154,13 +154,21 @@ def _table(result: SearchResult) -> None:
     names = _columns(result)
     echo_table(
         ["rank", "score", "id", *names],
-        ([hit.rank, f"{hit.score:.4f}", hit.id, *(hit.metadata.get(name) for name in names)] for hit in result),
+        (
+            [hit.rank, f"{hit.score:.4f}", hit.id, *(_cell(name, hit.metadata.get(name)) for name in names)]
+            for hit in result
+        ),
         title=str(result.asked),
         right="rank score",
     )
     if not result.hits:
         click.echo("Nothing was found.", err=True)
     _notes(result)
+
+
+def _cell(name: str, value: Any) -> Any:
+    """A value for a table; four digits are too few for a coordinate."""
+    return f"{value:.5f}" if name in ("lat", "lon") and isinstance(value, float) else value
 
 
 def _columns(result: SearchResult) -> list[str]:

@@ -20,7 +20,7 @@ import numpy as np
 from fieldglass.report.markup import image, text
 
 if TYPE_CHECKING:
-    from fieldglass.result import SearchResult
+    from fieldglass.result import Hit, SearchResult
     from fieldglass.spatial.features import Feature
 
 __all__ = ["map_page"]
@@ -43,7 +43,8 @@ def map_page(results: Sequence[SearchResult], *, title: str = "", intro: str = "
         "base-uri 'none'; form-action 'none'"
     )
     name = title or " · ".join(str(result.asked) for result in results) or "Map"
-    found = "".join(_row(number, each) for number, each in enumerate(features))
+    pictured = any(each.hit.thumbnail for each in features)
+    found = "".join(_row(number, each, pictured=pictured) for number, each in enumerate(features))
     listed = f'<ol role="list">{found}</ol>' if found else '<p class="none">Nothing was found.</p>'
     return f"""<!doctype html>
 <html lang="en">
@@ -99,16 +100,28 @@ def _summary(results: Sequence[SearchResult], features: Sequence[Feature]) -> st
     return ". ".join([said, *(note.rstrip(".") for note in notes)]) + "."
 
 
-def _row(number: int, feature: Feature) -> str:
+def _row(number: int, feature: Feature, *, pictured: bool) -> str:
+    """A hit of the list; where none has a preview (places), there is no room for any."""
     hit = feature.hit
     where = _at(feature)
     place = f"{where[1]:.4f}, {where[0]:.4f}" if where else "no place"
     nowhere = "" if where else ' class="nowhere"'
     return (
         f'<li id="h{number}"{nowhere}><a href="#h{number}"><span class="rank">{hit.rank or "★"}</span>'
-        f'{image(hit.thumbnail, "")}<span><span class="id">{text(hit.id)}</span>'
-        f'<span class="more">{hit.score:.3f} · {place}</span></span></a></li>'
+        f'{image(hit.thumbnail, "") if pictured else ""}<span><span class="id">{text(hit.id)}</span>'
+        + "".join(f'<span class="more">{text(each)}</span>' for each in (f"{hit.score:.3f} · {place}", *_told(hit)))
+        + "</span></a></li>"
     )
+
+
+def _told(hit: Hit) -> list[str]:
+    """Where a hit lies in words, and how sure that is, where its columns say so."""
+    names = [str(hit.metadata[name]) for name in ("place", "admin1", "country") if hit.metadata.get(name)]
+    found = [", ".join(dict.fromkeys(names))] if names else []
+    km, share = hit.metadata.get("uncertainty_km"), hit.metadata.get("coverage")
+    if isinstance(km, (int, float)) and isinstance(share, (int, float)):
+        found.append(f"{100 * share:.0f} % of the probability within {km:,.0f} km")
+    return found
 
 
 def _data(results: Sequence[SearchResult], features: Sequence[Feature]) -> dict[str, Any]:
