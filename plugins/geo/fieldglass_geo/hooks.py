@@ -41,3 +41,11 @@ def fieldglass_commands():
 @hookimpl
 def fieldglass_rerankers():
     return [Offer("geo/spread", "fieldglass_geo.spreading:Spread", "hits apart first, so that no dense area crowds")]
+
+
+@hookimpl
+def fieldglass_demos():
+    return [
+        Offer("geo/photos", "fieldglass_geo.demo:photos", "photos with coordinates, searched within areas, on a map"),
+        Offer("geo/places", "fieldglass_geo.demo:places", "places like Reykjavik by GeoCLIP's weights, on a map"),
+    ]
