@@ -45,7 +45,8 @@ def map_page(results: Sequence[SearchResult], *, title: str = "", intro: str = "
     name = title or " · ".join(str(result.asked) for result in results) or "Map"
     pictured = any(each.hit.thumbnail for each in features)
     found = "".join(_row(number, each, pictured=pictured) for number, each in enumerate(features))
-    listed = f'<ol role="list"{"" if pictured else ' class="bare"'}>{found}</ol>' if found else '<p class="none">Nothing was found.</p>'
+    kind = "" if pictured else ' class="bare"'
+    listed = f'<ol role="list"{kind}>{found}</ol>' if found else '<p class="none">Nothing was found.</p>'
     return f"""<!doctype html>
 <html lang="en">
 <head>

@@ -24,7 +24,7 @@ _OPTIONS = (
     click.option("--bbox", metavar="W,S,E,N", help="Only in this box, degrees; W > E crosses the antimeridian."),
     click.option("--near", metavar="LAT,LON[,KM]", help="Only within so many kilometres of a place."),
     click.option("--radius", metavar="LENGTH", help="How far from --near: 50km, 800m."),
-    click.option("--country", metavar="CODE", multiple=True, help="Only in this country: IS, DK. Repeatable."),
+    click.option("--country", metavar="NAME", multiple=True, help="Only in this country: IS, Denmark. Repeatable."),
     click.option("--where", metavar="SQL", help="A filter over the columns."),
 )  # fmt: skip
 

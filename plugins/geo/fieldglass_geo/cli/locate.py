@@ -191,7 +191,8 @@ def _table(found: list[Located]) -> None:
 
     rows: list[list[Any]] = []
     for each in found:
-        names = ", ".join(each.names.get(name, "") for name in ("place", "admin1", "country") if each.names.get(name))
+        known = [each.names[name] for name in ("place", "admin1", "country_name") if name in (each.names or {})]
+        names = ", ".join(dict.fromkeys(known)) or ("" if each.names is None else "at sea")
         rows.append(
             [each.name, "best", f"{each.lat:.4f}", f"{each.lon:.4f}", f"{each.radius_km:.0f}", each.probability, names]
         )

@@ -18,7 +18,7 @@ __all__ = ["search"]
 @click.argument("collection", type=click.Path(path_type=Path))
 @click.option("--within", type=click.Path(path_type=Path), metavar="FILE", help="The same as --aoi.")
 @click.option("--radius", metavar="LENGTH", help="How far from --near LAT,LON: 50km, 800m.")
-@click.option("--country", metavar="CODE", multiple=True, help="Only in this country: IS, DK. Repeatable.")
+@click.option("--country", metavar="NAME", multiple=True, help="Only in this country: IS, Denmark. Repeatable.")
 @click.option("--spread", metavar="LENGTH", help="The best hit of every area so wide first; then the others.")
 def search(
     collection: Path,

@@ -28,7 +28,8 @@ class Located:
 
     `lat` and `lon` are the best point, the mode of the probability. Within `radius_km` of it lies the share `coverage`
     of the probability, and `probability` within the bandwidth of the mode. `places` are the most probable ones of the
-    `considered` that the filter left. `within` tells what it kept to. Names of the best point are in `names`.
+    `considered` that the filter left. `names` are those of the best point: country,
+    country_name, admin1, place; none of them at sea, and None where no gazetteer is installed.
     """
 
     name: str
@@ -40,5 +41,5 @@ class Located:
     places: tuple[Place, ...]
     considered: int
     notes: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] | None = None
     preview: bytes | None = field(default=None, repr=False)

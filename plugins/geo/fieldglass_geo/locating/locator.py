@@ -11,7 +11,7 @@ import numpy as np
 
 from fieldglass.composers.vectors import picture_vectors, stored, text_vectors, unit
 from fieldglass.encoders import as_query, encode
-from fieldglass.errors import QueryError, UsageError
+from fieldglass.errors import MissingExtraError, QueryError, UsageError
 from fieldglass.search.scope import Scopes
 from fieldglass_geo.gallery.points import unit_vectors
 from fieldglass_geo.locating.cells import cells
@@ -19,6 +19,7 @@ from fieldglass_geo.locating.located import Located, Place
 from fieldglass_geo.locating.middles import middles
 from fieldglass_geo.locating.spread import away_km, degrees_of, mode, probabilities, radius_km
 from fieldglass_geo.locating.views import VIEWS, views
+from fieldglass_geo.reverse import reverse
 
 if TYPE_CHECKING:
     from fieldglass.asking import Question
@@ -116,6 +117,7 @@ class Locator:
             probability=float(probability[away_km(here, at) <= self.bandwidth_km].sum()),
             places=places,
             considered=considered,
+            names=_names(lat, lon),
             preview=question.asked.pictures[0].preview if question.asked.pictures else None,
         )
 
@@ -190,6 +192,16 @@ def _photo(question: Question) -> Sample | None:
     query = question.query
     alone = len(query.images) == 1 and not query.texts and query.place is None
     return query.images[0].sample if alone and query.images[0].role == "reference" else None
+
+
+def _names(lat: float, lon: float) -> dict[str, str] | None:
+    """country (a code), country_name, admin1, place; none at sea, None where no gazetteer is installed."""
+    try:
+        (found,) = reverse([lat], [lon])
+    except MissingExtraError:
+        return None
+    wanted = ("country", "country_name", "admin1", "place")
+    return {name: value for name in wanted if (value := getattr(found, name)) is not None}
 
 
 def _where(question: Question) -> Any:

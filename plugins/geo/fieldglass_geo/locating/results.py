@@ -62,7 +62,7 @@ def as_dict(found: Located) -> dict[str, Any]:
         "uncertainty_km": found.radius_km,
         "coverage": found.coverage,
         "probability": found.probability,
-        **found.names,
+        **(found.names or {}),
         "considered": found.considered,
         "notes": list(found.notes),
         "places": [
@@ -87,6 +87,6 @@ def _best(found: Located, rank: int) -> Hit:
         "uncertainty_km": found.radius_km,
         "coverage": found.coverage,
         "probability": found.probability,
-        **found.names,
+        **(found.names or {}),
     }
     return Hit(rank, found.name, found.probability, "", cells, 0, _Preview(found.preview))
