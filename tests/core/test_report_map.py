@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from PIL import Image
 
 pytest.importorskip("shapely")
 
+from map_shot import CHROMIUM, data_of, shot
 from placed import ROWS, placed
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-HIT = (0xC8, 0x36, 0x1D)  # --hit of the light style sheet
-
-
-def data_of(page):
-    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', page, re.S).group(1))
 
 
 def test_the_policy_admits_the_style_and_the_script_of_the_page_and_nothing_else():
@@ -87,29 +78,6 @@ def test_the_view_goes_the_short_way_round():
     assert (round(west), round(east)) == (177, 189)
 
 
-def shot(tmp_path, page, width):
-    """The picture of the page and the view that the script says it drew: lon, lat, scale, squeeze; the canvas' size.
-
-    The page is given a fixed size, for Chromium takes its pictures in another window than it runs the page in.
-    """
-    page = page.replace("Content-Security-Policy", "not-now", 1)
-    fixed = f"html, body {{ height: 700px; width: {width}px; }} .map {{ max-height: 400px; min-height: 400px; }}"
-    page = page.replace("</head>", f"<style>{fixed}</style></head>")
-    (tmp_path / "map.html").write_text(page, encoding="utf-8")
-    options = [
-        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-        "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}",
-        f"--window-size={max(width, 500)},800", "--virtual-time-budget=2000",
-    ]  # fmt: skip
-    address = (tmp_path / "map.html").as_uri()
-    picture = tmp_path / "map.png"
-    command = [*options, f"--screenshot={picture}", "--dump-dom", address]  # one window for both
-    dumped = subprocess.run(command, check=True, capture_output=True, timeout=120)
-    view = re.search(r'data-view="([^"]+)"', dumped.stdout.decode()).group(1)
-    size = re.search(r'<canvas[^>]* width="(\d+)" height="(\d+)"', dumped.stdout.decode())
-    return np.asarray(Image.open(picture).convert("RGB")), [float(each) for each in view.split(",")], size
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 @pytest.mark.parametrize("width", [1280, 390])
@@ -117,24 +85,9 @@ def shot(tmp_path, page, width):
 def test_pins_lie_where_they_belong(tmp_path, width, rows):
     hits = [{**ROWS[number], "uncertainty_km": None} for number in rows]
     page = placed(hits, shelf=False).to_map()
-    picture, (lon, lat, scale, squeeze), size = shot(tmp_path, page, width)
-    across, up = int(size.group(1)), int(size.group(2))
-    red = np.abs(picture.astype(int) - HIT).max(axis=2) < 12
-    top = _top(picture)
+    drawn = shot(tmp_path, page, width)
     for hit in data_of(page)["hits"]:
-        x = across / 2 + (hit["at"][0] - lon) * scale * squeeze
-        y = top + up / 2 - (hit["at"][1] - lat) * scale
-        pin = red[round(y) - 11 : round(y) + 12, round(x) - 11 : round(x) + 12]
-        rows_, columns = np.nonzero(pin)
-        assert len(rows_) > 150  # the disc of a pin
-        assert abs((rows_.min() + rows_.max()) / 2 - 11) <= 1
-        assert abs((columns.min() + columns.max()) / 2 - 11) <= 1
-
-
-def _top(picture):
-    """The first row of the canvas: the sea begins there."""
-    sea = np.abs(picture[:, 60:360].astype(int) - (0xDF, 0xE8, 0xEA)).max(axis=2) < 4
-    return int(np.flatnonzero(sea.any(axis=1))[0])
+        assert drawn.pin_is_off(*hit["at"]) <= 1
 
 
 @pytest.mark.slow
