@@ -1,29 +1,141 @@
-"""The medical loader against its bounds: a series to a volume, and the memory of a streamed file."""
+"""The medical loader against its bounds: ingest, JPEG 2000 on all cores, a series to a volume, a streamed file."""
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
+from openjpeg.utils import encode_array
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
 
+import fieldglass_medical.loader as loaders
+from benchmarks.ingest import BATCH, _cpu, _one_thread
 from benchmarks.table import Row
+from fieldglass.ingest import ingest
+from fieldglass.ingest.making import cores
+from fieldglass.registry import registry
+from fieldglass.store import Store
+from fieldglass.testing.tiny import TinyEncoder
 from fieldglass.types import Item, Sample
 from fieldglass_medical.loader import Dicom
+
+__all__ = ["rows"]
 
 
 def rows(quick: bool) -> Iterator[Row]:
     """The rows of the medical loader."""
     with tempfile.TemporaryDirectory(prefix="fieldglass-bench-") as name:
         folder = Path(name)
+        yield _ingest(folder, 64 if quick else 512)
+        yield from _jpeg2000(folder, 8 if quick else 32)
         yield _series(folder, 50 if quick else 500)
         yield _frames(folder, 60 if quick else 300)
+
+
+def _ingest(folder: Path, count: int) -> Row:
+    """Slices per second of a whole ingest, as a share of cores / CPU seconds of its three steps."""
+    source = folder / "slices"
+    source.mkdir()
+    random = np.random.default_rng(0)
+    tissue = random.normal(1000, 40, (512, 512))
+    for index in range(count):
+        _write(source / f"{index}.dcm", np.roll(tissue, index, 0).astype(np.uint16), ImagePositionPatient=[0, 0, index])
+    key = {"key": str(folder / "key")}
+    encoder = registry().create("encoders", "med/mini", {"device": "cpu"})
+    loader = Dicom(**key)
+    items = [each for each in loader.scan(source) if isinstance(each, Item)]
+    _steps(loader, source, encoder, items[:BATCH])  # weights load, caches fill
+    before = _steps(loader, source, encoder, items[: 2 * BATCH])
+    with Store.create(folder / "slices.collection") as store:
+        report = ingest(store, source, encoder=encoder, loader="med/dicom", loader_options=key, batch=BATCH)
+    after = _steps(loader, source, encoder, items[: 2 * BATCH])
+    decode, prepare, encode = (min(pair) for pair in zip(before, after, strict=True))
+    bound, rate = cores() / (decode + prepare + encode), report.new / report.seconds
+    return Row(
+        f"ingest of {count} slices, 512 x 512, not compressed, med/mini",
+        ">= 0.90 of the bound",
+        f"{rate / bound:.2f}",
+        rate / bound >= 0.9,
+        f"{rate:.1f} of {bound:.1f} slices/s; CPU ms: decode {1e3 * decode:.1f}, prepare {1e3 * prepare:.1f}, "
+        f"encode {1e3 * encode:.1f}",
+    )
+
+
+def _steps(loader: Dicom, source: Path, encoder: Any, items: list[Item]) -> tuple[float, float, float]:
+    """CPU seconds per slice of decoding, preparing and encoding, each alone on one thread."""
+    with _one_thread():
+        decode = [_cpu(lambda item=item: list(loader.read([item], source))) for item in items]
+        samples = [sample for item in items[:8] for sample in loader.read([item], source)]
+        prepare = [_cpu(lambda sample=sample: encoder.prepare(sample)) for sample in samples]
+        batch = [encoder.prepare(samples[number % len(samples)]) for number in range(BATCH)]
+        encode = [_cpu(lambda: encoder.images(batch)) / BATCH for _ in range(3)]
+    return statistics.median(decode), statistics.median(prepare), statistics.median(encode)
+
+
+def _jpeg2000(folder: Path, count: int) -> Iterator[Row]:
+    """Decoding of large JPEG 2000 frames beside one thread, and how often each is decoded in a whole ingest."""
+    source = folder / "radiographs"
+    source.mkdir()
+    random = np.random.default_rng(0)
+    smooth = np.add.outer(np.linspace(0, 2000, 2048), np.linspace(0, 1500, 2048)) + random.normal(0, 12, (2048, 2048))
+    frame = encode_array(np.clip(smooth, 0, 4095).astype(np.uint16), bits_stored=12, photometric_interpretation=2)
+    for index in range(count):
+        tags = {"Rows": 2048, "Columns": 2048, "BitsStored": 12, "HighBit": 11, "Modality": "DX"}
+        _write(source / f"{index}.dcm", frame, JPEG2000Lossless, **tags)
+    loader = Dicom(key=str(folder / "key"))
+    items = [each for each in loader.scan(source) if isinstance(each, Item)]
+
+    def read(item: Item) -> int:
+        return sum(isinstance(each, Sample) for each in loader.read([item], source))
+
+    read(items[0])
+    ratios = []
+    for _ in range(3):
+        started = time.perf_counter()
+        alone = sum(map(read, items))
+        one = time.perf_counter() - started
+        with ThreadPoolExecutor(cores()) as pool:
+            started = time.perf_counter()
+            together = sum(pool.map(read, items))
+            ratios.append(one / (time.perf_counter() - started))
+        if (alone, together) != (count, count):
+            raise RuntimeError("a radiograph was not decoded")
+    best = max(ratios)
+    yield Row(
+        f"decoding of {count} JPEG 2000, 2048 x 2048",
+        f">= 0.85 of {cores()} cores",
+        f"{best / cores():.2f}",
+        None if cores() < 2 else best >= 0.85 * cores(),
+        f"{best:.2f} times as fast in {cores()} threads as in one; {1e3 * one / count:.0f} ms each in one",
+    )
+    calls: Counter[str] = Counter()
+
+    def counted(*arguments: Any, **how: Any) -> Any:
+        calls["decoded"] += 1
+        return _picture_of(*arguments, **how)
+
+    _picture_of, loaders.picture_of = loaders.picture_of, counted
+    try:
+        with Store.create(folder / "radiographs.collection") as store:
+            options = {"key": str(folder / "key")}
+            report = ingest(store, source, encoder=TinyEncoder(), loader="med/dicom", loader_options=options)
+    finally:
+        loaders.picture_of = _picture_of
+    each = calls["decoded"] / count
+    yield Row(
+        "decoded in an ingest, each", "once, preview and encoding", f"{each:.2f} times", each == 1 and bool(report)
+    )
 
 
 def _series(folder: Path, count: int) -> Row:
@@ -75,7 +187,8 @@ def _frames(folder: Path, count: int) -> Row:
     )
 
 
-def _write(path: Path, pixels: np.ndarray, **tags: object) -> None:
+def _write(path: Path, pixels: Any, syntax: Any = ExplicitVRLittleEndian, **tags: object) -> None:
+    """A CT slice of an array, or a frame that is compressed already."""
     data = Dataset()
     values = {
         "SOPClassUID": CTImageStorage, "SOPInstanceUID": generate_uid(), "Modality": "CT", "PatientID": "1",
@@ -86,9 +199,9 @@ def _write(path: Path, pixels: np.ndarray, **tags: object) -> None:
     }  # fmt: skip
     for keyword, value in values.items():
         setattr(data, keyword, value)
-    data.PixelData = pixels.tobytes()
+    data.PixelData = encapsulate([pixels]) if isinstance(pixels, bytes) else pixels.tobytes()
     data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.TransferSyntaxUID = syntax
     data.file_meta.MediaStorageSOPClassUID = CTImageStorage
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
     data.save_as(path, enforce_file_format=True)

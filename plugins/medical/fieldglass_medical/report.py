@@ -130,8 +130,8 @@ def _overlaid(collection: Collection, query: _Shown, hit: _Shown) -> tuple[_Show
         "occlusion": "Orange: squares whose covering lowers the similarity most.",
     }[found.how]
     pair = [
-        _Shown(drawn(shown.pixels, values), shown.name, shown.window, None)
-        for shown, values in ((query, found.query), (hit, found.hit))
+        _Shown(drawn(shown.pixels, values, part), shown.name, shown.window, None)
+        for shown, values, part in ((query, found.query, found.query_part), (hit, found.hit, found.hit_part))
     ]
     return pair[0], pair[1], f"{said} Each map is scaled to its own range. It explains the search, not the disease."
 

@@ -16,6 +16,7 @@ import numpy as np
 from fieldglass.encoders import as_query
 from fieldglass.errors import UsageError
 from fieldglass.interfaces import PatchEncoder
+from fieldglass_medical.looked_at import WHOLE, Part, looked_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,11 +31,16 @@ _STRENGTH = 0.55
 
 @dataclass(frozen=True)
 class SimilarityMap:
-    """(h, w) float32 for the query and for the hit; `how` is "patches" or "occlusion"."""
+    """(h, w) float32 for the query and for the hit; `how` is "patches" or "occlusion".
+
+    The parts of both pictures that the maps cover are (left, top, right, bottom), as shares.
+    """
 
     query: NDArray[np.float32]
     hit: NDArray[np.float32]
     how: str
+    query_part: Part = WHOLE
+    hit_part: Part = WHOLE
 
 
 def similarity_maps(encoder: Any, query: Sample, hit: Sample) -> SimilarityMap:
@@ -51,14 +57,17 @@ def similarity_maps(encoder: Any, query: Sample, hit: Sample) -> SimilarityMap:
     return SimilarityMap(_occluded(encoder, query, hit), _occluded(encoder, hit, query), "occlusion")
 
 
-def drawn(picture: NDArray[np.uint8], values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(H, W, 3) with the map laid over it: the more a place counts, the more orange; nothing where it counts least."""
+def drawn(picture: NDArray[np.uint8], values: NDArray[np.float32], part: Part = WHOLE) -> NDArray[np.uint8]:
+    """(H, W, 3) with the map laid over a part of it: the more a place counts, the more orange; nothing where least."""
     from PIL import Image
 
     height, width = picture.shape[:2]
     low, high = float(values.min()), float(values.max())
     shares = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    spread = Image.fromarray(shares.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    left, top, right, bottom = (round(share * side) for share, side in zip(part, (width, height) * 2, strict=True))
+    size = max(right - left, 1), max(bottom - top, 1)
+    spread = Image.new("F", (width, height))
+    spread.paste(Image.fromarray(shares.astype(np.float32)).resize(size, Image.Resampling.BICUBIC), (left, top))
     weight = _STRENGTH * np.clip(np.asarray(spread), 0, 1)[..., None]
     colour = np.array([255, 120, 0], dtype=np.float32)
     return (picture * (1 - weight) + colour * weight + 0.5).astype(np.uint8)
@@ -68,7 +77,8 @@ def _by_patches(encoder: Any, query: Sample, hit: Sample) -> SimilarityMap:
     found = encoder.patches([encoder.prepare(query), encoder.prepare(hit)])
     unit = found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
     alike = unit[0] @ unit[1].T
-    return SimilarityMap(_square(alike.max(axis=1)), _square(alike.max(axis=0)), "patches")
+    parts = [looked_at(encoder, *each.content.shape[:2]) for each in (query, hit)]
+    return SimilarityMap(_square(alike.max(axis=1)), _square(alike.max(axis=0)), "patches", *parts)
 
 
 def _square(values: NDArray[np.float32]) -> NDArray[np.float32]:
