@@ -99,7 +99,8 @@ def _jpeg2000(folder: Path, count: int) -> Iterator[Row]:
     def read(item: Item) -> int:
         return sum(isinstance(each, Sample) for each in loader.read([item], source))
 
-    read(items[0])
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(read, items[: 2 * cores()]))  # each thread's decoder starts
     ratios = []
     for _ in range(3):
         started = time.perf_counter()
@@ -133,9 +134,8 @@ def _jpeg2000(folder: Path, count: int) -> Iterator[Row]:
     finally:
         loaders.picture_of = _picture_of
     each = calls["decoded"] / count
-    yield Row(
-        "decoded in an ingest, each", "once, preview and encoding", f"{each:.2f} times", each == 1 and bool(report)
-    )
+    whole = each == 1 and report.new == count
+    yield Row("how often each is decoded in an ingest", "once, for preview and encoding", f"{each:.2f}", whole)
 
 
 def _series(folder: Path, count: int) -> Row:

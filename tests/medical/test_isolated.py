@@ -12,7 +12,7 @@ import pydicom
 import pytest
 
 from fieldglass.types import Problem, Sample
-from fieldglass_medical import isolated
+from fieldglass_medical import decode, isolated
 from fieldglass_medical.decode import frames
 from fieldglass_medical.isolated import DecoderRefusal, decoded
 from fieldglass_medical.loader import Dicom
@@ -27,7 +27,9 @@ def opened(name):
     return open_dicom((REAL / name).open("rb"))
 
 
-@pytest.mark.parametrize("name", ["MR_small_jpeg_ls_lossless.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jls_lossy_line.dcm"])
+@pytest.mark.parametrize(
+    "name", ["MR_small_jpeg_ls_lossless.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jls_lossy_line.dcm", "JPEG2000.dcm"]
+)
 def test_it_gives_what_pydicom_gives(name):
     (ours,) = frames(opened(name), [0])
     theirs = pydicom.dcmread(REAL / name).pixel_array
@@ -117,3 +119,12 @@ def test_the_child_limits_itself():
     isolated._POOL.give(child)
     lines = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()}
     assert lines["Max cpu time"].isdigit() and int(lines["Max address space"]) < 4 << 30
+
+
+def test_large_jpeg_2000_is_decoded_in_a_child_and_small_in_this_process(monkeypatch):
+    asked = []
+    monkeypatch.setattr(decode, "decoded", lambda *given: asked.append(given[2]) or np.zeros((1024, 256), np.int16))
+    list(frames(opened("JPEG2000.dcm"), [0]))
+    assert asked == ["pylibjpeg"]
+    list(frames(opened("MR_small_jp2klossless.dcm"), [0]))
+    assert asked == ["pylibjpeg"]

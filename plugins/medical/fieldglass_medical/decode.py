@@ -29,6 +29,7 @@ _DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 _PLUGINS = ("pydicom", "pylibjpeg", "pyjpegls", "pillow", "gdcm")
 _OPENJPEG = {f"1.2.840.10008.1.2.4.{each}" for each in (90, 91, 201, 202, 203)}
 _SOUND = ("pydicom", "pillow")
+_LARGE = 512 * 512
 _VALUE_TYPES = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _LEAST_FRAME = 16  # bytes that the smallest compressed frame takes with its item header
 _EXTRAS = {
@@ -87,7 +88,7 @@ def frames(opened: Opened, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
     options["transfer_syntax_uid"] = opened.syntax
     decoder = get_decoder(opened.syntax)
     plugin = _plugin(decoder)
-    if plugin and not _sound(plugin, opened.syntax):
+    if plugin and not _sound(plugin, opened.syntax, int(opened.header.Rows) * int(opened.header.Columns)):
         arrays = _isolated(opened, indices, plugin, options)
     else:
         if opened.syntax.is_encapsulated:
@@ -115,9 +116,12 @@ def _isolated(opened: Opened, indices: Sequence[int], plugin: str, options: dict
         yield decoded(frame, str(opened.syntax), plugin, options)
 
 
-def _sound(plugin: str, syntax: Any) -> bool:
-    """Whether a damaged frame is an error in the decoder, and not the end of the process."""
-    return plugin in _SOUND or (plugin == "pylibjpeg" and syntax in _OPENJPEG)
+def _sound(plugin: str, syntax: Any, pixels: int) -> bool:
+    """Whether to decode here: a damaged frame is an error, not the end of the process, and no other thread waits long.
+
+    OpenJPEG's plug-in holds the interpreter's lock while it decodes.
+    """
+    return plugin in _SOUND or (plugin == "pylibjpeg" and syntax in _OPENJPEG and pixels < _LARGE)
 
 
 def _plugin(decoder: Any) -> str:

@@ -1,4 +1,5 @@
-"""Decodes frames in a child process: a decoder that a damaged frame can make end, hang or fill the memory.
+"""Decodes frames in child processes: by decoders that a damaged frame can make end, hang or fill the memory, and by
+those that hold the interpreter's lock, so that all cores decode.
 
 A child answers one request at a time and stays for the next. It limits its own memory, and its processor time for each
 frame; the parent kills one that does not answer. Nothing that a child sends is trusted: it is a JSON header, whose
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["DecoderRefusal", "decoded"]
 
 _START_S, _ANSWER_S = 60.0, 10.0  # of the wall clock; the child's own limit is of processor time, and shorter
-_FRAME_CPU_S, _PIXELS_PER_S = 3, 4_000_000
+_FRAME_CPU_S, _PIXELS_PER_S = 3, 2_000_000
 _MEMORY = 768 << 20
 _TYPES = ("|u1", "|i1", "<u2", "<i2", "<u4", "<i4", ">u2", ">i2", ">u4", ">i4")
 _OPTIONS = (
