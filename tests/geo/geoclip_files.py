@@ -12,12 +12,12 @@ from small_checkpoints import CLIP
 WIDTH, OUT = CLIP["embed_dim"], 24
 
 
-def tensors(seed: int = 0) -> dict:
+def tensors(seed: int = 0, width: int = WIDTH) -> dict:
     """Under the names of the one-file layout."""
     torch = require("torch")
     torch.manual_seed(seed)
     found = {LOCATION + name: value for name, value in small().state_dict().items()}
-    found |= {HEAD + name: value for name, value in head(WIDTH, OUT).state_dict().items()}
+    found |= {HEAD + name: value for name, value in head(width, OUT).state_dict().items()}
     return {**found, SCALE: torch.tensor(3.0)}
 
 
@@ -25,11 +25,11 @@ def small():
     return location((1.0, 16.0), features=8, width=16, out=OUT)
 
 
-def one_file(folder: Path, seed: int = 0) -> Path:
+def one_file(folder: Path, seed: int = 0, width: int = WIDTH) -> Path:
     """`model.safetensors`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
-    require("safetensors.torch").save_file({name: each.contiguous() for name, each in tensors(seed).items()}, str(path))
+    require("safetensors.torch").save_file(tensors(seed, width), str(path))
     return path
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fieldglass._torchvision import require
-from fieldglass.encoders import encode
+from fieldglass.encoders import as_query, encode
 from fieldglass.errors import MissingExtraError, UsageError, WeightsError, WeightsMissingError
 from fieldglass.models import card
 from fieldglass.models.carriers import carried
@@ -149,6 +149,17 @@ def test_photos_and_sentences_go_through_the_head(folder):
     ):
         wanted = np.maximum(vectors @ one.T + up, 0) @ other.T + down
         assert np.abs(found - wanted / np.linalg.norm(wanted)).max() < 1e-5
+
+
+def test_the_head_can_stand_on_another_encoder(tmp_path):
+    mini = registry().create("encoders", "mini", {"device": "cpu", "precision": "fp32"})
+    path = one_file(tmp_path, width=mini.dim)
+    encoder = GeoClip(weights=str(path), clip="mini", device="cpu", precision="fp32")
+    photo = mini.prepare(Sample("image", np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)))
+    wanted = encoder._headed(as_query(mini, mini.images([photo])))
+    assert np.array_equal(encoder.images([photo])[:, 0], wanted) and encoder.options["clip"] == "mini"
+    with pytest.raises(UsageError, match="photos alone"):
+        encoder.texts(["a desert"])
 
 
 def test_the_antimeridian_has_one_side_and_other_turns_are_the_same_place(folder):

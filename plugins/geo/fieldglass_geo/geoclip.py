@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass._torchvision import require
+from fieldglass.encoders import as_query, capabilities
 from fieldglass.encoders.device import place
 from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.location import on_globe
 from fieldglass.encoders.once import Once
 from fieldglass.encoders.open_clip import OpenClip
 from fieldglass.errors import UsageError, WeightsError, WeightsMissingError
+from fieldglass.registry import registry
 from fieldglass.types import Accepts, Prepared
 from fieldglass_geo.geoclip_files import source
 from fieldglass_geo.geoclip_network import load, located
@@ -63,7 +65,8 @@ class GeoClip:
             clip=self._clip().fingerprint if clip else _TRUNK,
             precision=self._placement.precision,
         )
-        asked = {"weights": self._source.kept, "clip": str(Path(clip).expanduser().absolute()) if clip else ""}
+        trunk = Path(clip).expanduser()
+        asked = {"weights": self._source.kept, "clip": str(trunk.absolute()) if clip and trunk.exists() else clip}
         self.options: Mapping[str, Any] = {
             **{name: value for name, value in asked.items() if value},
             "precision": self._placement.precision,
@@ -102,11 +105,20 @@ class GeoClip:
 
     def images(self, batch: Sequence[Prepared]) -> F32:
         """(n, 1, 512) float32, unit."""
-        return self._headed(self._clip().raw_images(batch)[:, 0])[:, None, :]
+        clip = self._clip()
+        raw = "raw" in capabilities(clip)
+        vectors = clip.raw_images(batch)[:, 0] if raw else as_query(clip, np.asarray(clip.images(batch)))
+        return self._headed(vectors)[:, None, :]
 
     def texts(self, texts: Sequence[str]) -> F32:
         """(n, 512) float32, unit: CLIP's sentence through the head of photos."""
-        return self._headed(self._clip().raw_texts(texts))
+        clip = self._clip()
+        if "raw" not in capabilities(clip):
+            raise UsageError(
+                f"geo/geoclip: {clip.name} keeps photos and sentences apart, and its head knows photos alone.",
+                hint="Search with a photo or a place; sentences need a CLIP.",
+            )
+        return self._headed(clip.raw_texts(texts))
 
     def _headed(self, vectors: F32) -> F32:
         torch = require("torch")
@@ -124,7 +136,9 @@ class GeoClip:
         return network.to(self.device), head.to(self.device), scale
 
 
-def _trunk(clip: str, device: str, precision: str) -> OpenClip:
+def _trunk(clip: str, device: str, precision: str) -> Any:
+    if clip and not Path(clip).expanduser().exists():
+        return registry().create("encoders", clip, {"device": device, "precision": precision})
     if not clip:
         try:
             return OpenClip(**_TRUNK, device=device, precision=precision)

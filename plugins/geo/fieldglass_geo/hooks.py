@@ -14,6 +14,23 @@ def fieldglass_encoders():
             "GeoCLIP: places, photos and sentences in one space, where on Earth a photo is from (arXiv 2309.16020)",
             frozenset({"places", "images", "texts"}),
         ),
+        Offer(
+            "geo/satclip",
+            "fieldglass_geo.satclip:SatClip",
+            "SatCLIP: places, and Sentinel-2 scenes of them, in one space; climates and regions (arXiv 2311.17179)",
+            frozenset({"places"}),
+        ),
+    ]
+
+
+@hookimpl
+def fieldglass_recipes():
+    return [
+        Offer(
+            "geo/geoclip",
+            "fieldglass_geo.geoclip_recipe:GeoClipRecipe",
+            "GeoCLIP: places that meet photos, with a queue, noise and hard cases; on cached vectors",
+        )
     ]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from fieldglass.benchmarks.official import text_of
 from fieldglass.benchmarks.reader import Reader
 from fieldglass.errors import LoaderError, UsageError
+from fieldglass.evaluation.distances import add_within
 from fieldglass.evaluation.precision import hit_at, reciprocal_rank
 from fieldglass.evaluation.ranks import hit_ranks
 from fieldglass.spatial.globe import distance_km
@@ -104,8 +105,7 @@ class CVGText(Reader):
             for said in ("", f" {case.view}") if len(self.parts) > 1 else ("",):
                 for k in RECALLS:
                     self.tally.add(f"R@{k}{said}", case.id, hit_at(ranks, k))
-                for metres in METRES:
-                    self.tally.add(f"L@{metres}{said}", case.id, float(away <= metres / 1000))
+                add_within(self.tally, case.id, away, {f"L@{metres}{said}": metres / 1000 for metres in METRES})
                 self.tally.add(f"MRR{said}", case.id, reciprocal_rank(ranks))
                 self.tally.add(f"deviation km{said}", case.id, away, plain=True)
         if self.protocol == "full":
