@@ -23,7 +23,7 @@ from fieldglass_geo.benchmarks.positions import Table, read_positions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["GWS15k", "Geolocation", "Im2GPS3k", "YFCC4k", "YFCC26k"]
+__all__ = ["GWS15k", "Geolocation", "Im2GPS3k", "YFCC26k", "YFCC4k"]
 
 KM = (1, 25, 200, 750, 2500)  # street, city, region, country, continent
 _OFFICIAL = "geoclip/model/gps_gallery/coordinates_100K.csv"
