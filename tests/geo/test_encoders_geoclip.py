@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -18,7 +19,7 @@ from fieldglass.models.check import verify
 from fieldglass.registry import registry
 from fieldglass.testing import EncoderContract
 from fieldglass.types import Sample
-from fieldglass_geo.geoclip import GeoClip
+from fieldglass_geo.geoclip import GeoClip, _trunk
 from fieldglass_geo.geoclip_network import equal_earth
 from geo.geoclip_files import OUT, one_file, tensors, three_files, trunk
 
@@ -121,6 +122,7 @@ def test_the_head_is_two_layers_with_the_real_weights():
 @carrier
 def test_places_work_without_clip_and_photos_say_what_they_need(monkeypatch):
     monkeypatch.setattr("fieldglass.models.hub.cached", lambda part: None)
+    monkeypatch.setattr("fieldglass_geo.geoclip.cached", lambda part: None)
     encoder = registry().create("encoders", "geoclip", {"device": "cpu"})
     assert encoder.places(PLACES).shape == (len(PLACES), 512)
     photo = Sample("image", np.zeros((8, 8, 3), dtype=np.uint8))
@@ -220,3 +222,25 @@ def test_the_card_pins_every_file_of_the_carrier():
     steps = verify("geoclip")
     named = [next(steps).what for _ in found.files]
     assert named == [name.rpartition("/")[2] for name in found.files] and next(steps).what.startswith("place")
+
+
+@carrier
+def test_what_clip_is_missing_for_is_not_checked(monkeypatch):
+    monkeypatch.setattr("fieldglass.models.hub.cached", lambda part: None)
+    monkeypatch.setattr("fieldglass_geo.geoclip.cached", lambda part: None)
+    found = {step.what: step.found for step in verify("geoclip")}
+    assert "1 x 512" in found["place in degrees"] and "fingerprint" in found
+    assert all(found[kind].startswith("not checked") and "models pull" in found[kind] for kind in ("image", "text"))
+
+
+def test_clip_is_taken_from_where_transformers_keeps_it(monkeypatch):
+    """`OpenClip` reads a file of transformers by itself; here is which file it is given."""
+    given = []
+    monkeypatch.setattr("fieldglass_geo.geoclip.OpenClip", lambda **options: given.append(options))
+    for there, wanted in (({"openai/clip-vit-large-patch14"}, "cache/model.safetensors"), ({"timm"}, "")):
+        monkeypatch.setattr(
+            "fieldglass_geo.geoclip.cached",
+            lambda part, there=there: Path("cache/model.safetensors") if part.repo.startswith(tuple(there)) else None,
+        )
+        _trunk("", "cpu", "fp32")
+        assert given[-1]["weights"] == wanted and given[-1]["model"] == "ViT-L-14"

@@ -17,6 +17,8 @@ from fieldglass.encoders.location import on_globe
 from fieldglass.encoders.once import Once
 from fieldglass.encoders.open_clip import OpenClip
 from fieldglass.errors import UsageError, WeightsError, WeightsMissingError
+from fieldglass.models.hub import Part, cached
+from fieldglass.models.sources import parts
 from fieldglass.registry import registry
 from fieldglass.types import Accepts, Prepared
 from fieldglass_geo.geoclip_files import source
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["GeoClip"]
 
 _TRUNK = {"model": "ViT-L-14", "pretrained": "openai"}
-_PIECE = 1024  # places: their activations stay in the cache of a core
+_HUGGING_FACE = "openai/clip-vit-large-patch14"
+_PIECE = 512  # places: their activations stay in the cache of a core
 
 
 class GeoClip:
@@ -39,7 +42,8 @@ class GeoClip:
     Places need the 42 MB that the package `geoclip` carries (it is not imported), or `weights`: a folder of its three
     files, or one `model.safetensors` as the recipe `geo/geoclip` and the authors' releases have it. Photos and
     sentences also need CLIP ViT-L/14 of OpenAI: `fieldglass models pull clip-vit-l-14-openai`, or `clip`, its file
-    or folder in open_clip's layout. It is looked for at the first photo or sentence, so places work without.
+    or folder as open_clip or transformers writes it; what transformers has in the hub's cache is found too. It is
+    looked for at the first photo or sentence, so places work without.
 
     Sentences were never trained on: what they find is worth a look, not a figure. Longitude 180 is -180.
     WeightsMissingError, MissingExtraError and WeightsError come at construction for what is given, else at first use.
@@ -140,8 +144,12 @@ def _trunk(clip: str, device: str, precision: str) -> Any:
     if clip and not Path(clip).expanduser().exists():
         return registry().create("encoders", clip, {"device": device, "precision": precision})
     if not clip:
+        transformers = cached(
+            Part(_HUGGING_FACE, ("model.safetensors",))
+        )  # the same weights: the package fetches these
         try:
-            return OpenClip(**_TRUNK, device=device, precision=precision)
+            weights = str(transformers) if transformers is not None and not _pulled() else ""
+            return OpenClip(**_TRUNK, weights=weights, device=device, precision=precision)
         except WeightsMissingError as error:
             raise WeightsMissingError(
                 "Photos and sentences of geo/geoclip need CLIP ViT-L/14 of OpenAI, which is not on this machine.",
@@ -150,3 +158,8 @@ def _trunk(clip: str, device: str, precision: str) -> Any:
     path = Path(clip).expanduser()
     described = path.is_dir() or (path.parent / "open_clip_config.json").is_file()
     return OpenClip(weights=clip, device=device, precision=precision, **({} if described else _TRUNK))
+
+
+def _pulled() -> bool:
+    """Whether open_clip's own file is there."""
+    return cached(parts("open_clip", _TRUNK)[0]) is not None

@@ -28,8 +28,8 @@ def fieldglass_benchmarks():
     place = "fieldglass_geo.benchmarks.geolocation"
     return [
         Offer("geo/im2gps3k", f"{place}:Im2GPS3k", "Im2GPS3k, where was it taken: share within km (arXiv 1705.04838)"),
-        Offer("geo/yfcc4k", f"{place}:YFCC4k", "YFCC4k, where was it taken: share within km (arXiv 1705.04838)"),
-        Offer("geo/yfcc26k", f"{place}:YFCC26k", "YFCC26k, where was it taken: share within km (arXiv 2104.14995)"),
+        Offer("geo/yfcc4k", f"{place}:SmallYFCC", "YFCC4k, where was it taken: share within km (arXiv 1705.04838)"),
+        Offer("geo/yfcc26k", f"{place}:LargeYFCC", "YFCC26k, where was it taken: share within km (arXiv 2104.14995)"),
         Offer("geo/gws15k", f"{place}:GWS15k", "GWS15k, streets of the world: share within km (arXiv 2303.04249)"),
     ]
 

@@ -23,7 +23,7 @@ from fieldglass_geo.benchmarks.positions import Table, read_positions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["GWS15k", "Geolocation", "Im2GPS3k", "YFCC26k", "YFCC4k"]
+__all__ = ["GWS15k", "Geolocation", "Im2GPS3k", "LargeYFCC", "SmallYFCC"]
 
 KM = (1, 25, 200, 750, 2500)  # street, city, region, country, continent
 _OFFICIAL = "geoclip/model/gps_gallery/coordinates_100K.csv"
@@ -183,14 +183,14 @@ class Im2GPS3k(Geolocation):
     tables = ("im2gps3k_places365.csv",)
 
 
-class YFCC4k(Geolocation):
+class SmallYFCC(Geolocation):
     __doc__ = Geolocation.__doc__
     name = "geo/yfcc4k"
     folders = ("images", "yfcc4k", "")
     tables = ("yfcc4k_places365.csv",)
 
 
-class YFCC26k(Geolocation):
+class LargeYFCC(Geolocation):
     __doc__ = Geolocation.__doc__
     name = "geo/yfcc26k"
     folders = ("images", "yfcc25600", "yfcc26k", "")
