@@ -93,6 +93,8 @@ def test_the_options_reopen_it(published):
     encoder = SlicePooling(**options(published[0]))
     again = SlicePooling(**{**encoder.options, "device": "cpu"})
     assert again.fingerprint == encoder.fingerprint
+    named = {"encoder": "biomedclip", "window": "soft", "weights": str(published[0]), "device": "cpu"}
+    assert SlicePooling(**named).fingerprint == encoder.fingerprint
 
 
 def test_without_files_the_error_says_what_to_pull(monkeypatch, tmp_path):

@@ -139,7 +139,10 @@ def _made(name: str, stated: Mapping[str, Any], more: str) -> Any:
     """The encoder of that name with the options that it has; UsageError for one it has not."""
     options: dict[str, Any] = dict(parse(tuple(shlex.split(more))))
     found = cards().get(name)
-    if found is not None and found.source and found.family != name:
+    if found is not None and found.source and found.family == SlicePooling.name:  # its encoder of pictures is meant
+        inner = {each: value for each, value in found.options.items() if each not in ("slices", "pool", "window")}
+        name, options = str(inner.pop("encoder", name)), {**inner, **options}
+    elif found is not None and found.source and found.family != name:
         name, options = found.family, {**found.options, **options}
     if name == "med/slices":
         raise UsageError("med/slices does not pool itself.", hint="Name an encoder of pictures, as encoder=open_clip.")
