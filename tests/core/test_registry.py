@@ -153,6 +153,15 @@ def test_wrong_options_are_told(options, said):
         Registry().create("loaders", "files", options)
 
 
+def test_a_metadata_hook_gets_its_own_options(load):
+    from fieldglass.types import Item
+
+    made, _ = load("@hookimpl\ndef fieldglass_metadata(item, options):\n    return dict(options)\n")
+    found = dict(made.metadata(Item("a"), (), {"bench": {"digits": "3"}, "other": {"x": "y"}}))
+    assert found["bench"] == {"digits": "3"}
+    assert dict(made.metadata(Item("a"), ()))["bench"] == {}
+
+
 def test_a_metadata_hook_that_fails_is_told_with_its_plugin(load, tmp_path):
     from fieldglass.types import Item
 

@@ -24,6 +24,7 @@ def folder(tmp_path_factory):
     photo(root / "e.jpg", {1: "N", 2: (IFDRational(1, 0),) * 3, 3: "E", 4: (1, 2, 3)})
     (root / "f.jpg").write_bytes(b"not a photo")
     (root / "g.txt").write_text("no photo")
+    (root / "._a.jpg").write_bytes(b"what a Mac leaves on a foreign disk")
     return root
 
 

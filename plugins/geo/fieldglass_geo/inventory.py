@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fieldglass.errors import UsageError
 from fieldglass_geo.columns import PLACED, harmless, rounded
+from fieldglass_geo.containers import SUFFIXES
 from fieldglass_geo.position import NoPosition, Rules
 from fieldglass_geo.where_taken import find
 
-__all__ = ["Entry", "inventory", "write_places", "write_problems"]
+__all__ = ["Entry", "inventory", "photos_of", "write_places", "write_problems"]
 
 _MENDED = {
     "assumed_ref": "N, S, E or W was missing and is assumed.",
@@ -35,6 +36,18 @@ class Entry:
     row: dict[str, Any]
     code: str = ""
     message: str = ""
+
+
+def photos_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files among the paths, and the photos below the folders, sorted; what is hidden is passed over."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for each in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in each.relative_to(path).parts)
+            if each.suffix.lower() in SUFFIXES and not hidden and each.is_file():
+                yield each
 
 
 def inventory(files: Iterable[Path], rules: Rules) -> list[Entry]:

@@ -10,6 +10,7 @@ from typing import Any
 from fieldglass.errors import UsageError
 from fieldglass_geo.columns import harmless
 from fieldglass_geo.containers import SUFFIXES
+from fieldglass_geo.inventory import photos_of
 from fieldglass_geo.position import Position
 from fieldglass_geo.reverse import reverse
 from fieldglass_geo.where_taken import find
@@ -66,9 +67,7 @@ def _of_path(path: Path, lat: str, lon: str, crs: str) -> Iterable[Row | str]:
     if (path / "catalogue.sqlite").is_file():
         yield from _of_collection(path)
     elif path.is_dir():
-        for each in sorted(path.rglob("*")):
-            if each.suffix.lower() in SUFFIXES and each.is_file():
-                yield _of_photo(each)
+        yield from (_of_photo(each) for each in photos_of([path]))
     elif path.suffix.lower() in SUFFIXES:
         yield _of_photo(path)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +43,12 @@ def exif(
       fieldglass geo exif holiday --gpx walk.gpx --offset +02:00 --max-gap 600
       fieldglass geo exif IMG_0001.jpg IMG_0002.heic --round-coords 3 --json
     """
-    from fieldglass_geo.inventory import inventory, write_places, write_problems
+    from fieldglass_geo.inventory import inventory, photos_of, write_places, write_problems
 
     for path in paths:
         if not path.exists():
             raise UsageError(f"There is no file or folder {str(path)!r}.")
-    found = inventory(_files(paths), rules_of(options))
+    found = inventory(photos_of(paths), rules_of(options))
     if report is not None:
         write_problems(report, found)
     if out is not None:
@@ -68,14 +67,3 @@ def exif(
 
 def _shown(value: Any) -> Any:
     return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
-
-
-def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
-    from fieldglass_geo.containers import SUFFIXES
-
-    for path in paths:
-        if path.is_dir():
-            below = (each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES)
-            yield from (each for each in below if each.is_file())
-        else:
-            yield path
