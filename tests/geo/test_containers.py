@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import warnings
 
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fieldglass.registry import registry
+from fieldglass.types import Item
 from fieldglass_geo.containers import read_header
 from fieldglass_geo.position import NoPosition
 from fieldglass_geo.tiff import read_tags
@@ -167,3 +170,16 @@ def heic(exif: bytes) -> bytes:
 
     offset = len(ftyp) + len(meta(0)) + 8
     return ftyp + meta(offset) + box(b"mdat", payload)
+
+
+def test_the_hooks_print_nothing_of_a_tiff_of_many_bands(tmp_path, capfd):
+    """Pillow cannot open it, and would log that to the terminal."""
+    entries = [(256, 4, 1, 1), (257, 4, 1, 1), (258, 3, 1, 16), (262, 3, 1, 1), (277, 3, 1, 12)]
+    table = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + b"\0\0\0\0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging.getLogger(), "handlers", [])  # pytest's own; a program has none
+        found = dict(registry().metadata(Item("a.tif", ("a.tif",)), (path,)))
+    assert found["core"] == found["geo"] == {}
+    assert capfd.readouterr().err == ""

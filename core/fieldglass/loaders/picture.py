@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class PictureError(Exception):
 
 def open_header(file: IO[bytes], *, max_pixels: int = MAX_PIXELS) -> tuple[str, Image.Image]:
     """The format's name and the opened, not yet decoded picture. PictureError says why not."""
+    _quieten()
     head = file.read(HEAD)
     if not head:
         raise PictureError("image-empty", "The file is empty.")
@@ -74,6 +76,12 @@ def open_header(file: IO[bytes], *, max_pixels: int = MAX_PIXELS) -> tuple[str, 
         raise _explain(error, name) from error
     _check_size(picture.size, max_pixels)
     return name, picture
+
+
+@cache
+def _quieten() -> None:
+    """Pillow also logs what it raises, such as a TIFF of 12 bands; without a handler that reaches the terminal."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def decode(file: IO[bytes], *, pixels: int = 0, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
