@@ -25,7 +25,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 READMES = sorted(ROOT.glob("plugins/*/README.md"))
 BLOCK = re.compile(r"(?ms)^(?:<!-- (not run: [^\n]+) -->\n)?^```(\w*)\n(.*?)^```$")
 RUN = ("bash", "python")
-NOT_RUN = 25  # blocks that install packages, use the network, or need weights or a million items
+NOT_RUN = 26  # blocks that install packages, use the network, or need weights or a million items
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class TestPictureAlone(ComposerContract):
         ("a summer dress", "summer dress", "", "", ""),
         ("a timeless coat", "timeless coat", "", "", ""),
         ("the same one", "", "", "", ""),
+        ("in black instead", "", "", "black", ""),
         ("., ;", "", "", "", ""),
         ("🙂", "", "", "", ""),
     ],

@@ -34,7 +34,7 @@ _DANGLING = re.compile(r"(?:\s+(?:in|of|with|and|or|a|the|colou?r))+\s*$", re.IG
 FILLERS = frozenset((
     "a", "an", "the", "this", "that", "it", "its", "one", "ones", "same", "but", "in", "of", "with", "is", "are",
     "be", "and", "or", "colour", "color", "coloured", "colored", "shade", "tone", "make", "made", "please", "want",
-    "like", "look", "looks", "looking", "more", "less",
+    "like", "look", "looks", "looking", "more", "less", "instead",
 ))  # fmt: skip
 
 

@@ -60,6 +60,7 @@ class AttributeEdits:
             raise UsageError(f"colour is rank or only, not {colour!r}.")
         self.text_weight, self.colour_weight, self.refused_weight = text_weight, colour_weight, refused_weight
         self.colour, self.least, self.field = colour, least, field
+        self._space: tuple[str, F64] | None = None  # of the encoder with that fingerprint
 
     def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
         """n queries, with their histories -> one probe with n unit rows; with colour=only a condition for each."""
@@ -78,7 +79,7 @@ class AttributeEdits:
             vectors = unit(picture_vectors(plain, encoder, gallery, self.field, name=self.name))
             recoloured = [place for place, row in enumerate(seen) if asked[row].colours]
             if recoloured and self.text_weight:
-                vectors[recoloured] = _without(vectors[recoloured], _colour_space(encoder))
+                vectors[recoloured] = _without(vectors[recoloured], self._colours(encoder))
             share = [1.0 if not asked[row] else 1 - self.text_weight for row in seen]
             total[seen] += np.array(share)[:, None] * vectors / self._spreads(vectors, gallery)
         self._add_phrases(total, asked, encoder, gallery)
@@ -108,6 +109,11 @@ class AttributeEdits:
         for vector, parts_of in zip(scaled, rows.values(), strict=True):
             for weight, row in parts_of:
                 total[row] += weight * vector
+
+    def _colours(self, encoder: Any) -> F64:
+        if self._space is None or self._space[0] != encoder.fingerprint:
+            self._space = encoder.fingerprint, _colour_space(encoder)
+        return self._space[1]
 
     def _spreads(self, vectors: F32, gallery: GalleryView) -> F64:
         """(n, 1): the standard deviation of each vector's scores over the gallery; 1 where all are equal."""

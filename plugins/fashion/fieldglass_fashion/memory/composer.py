@@ -28,7 +28,7 @@ class SessionMemory:
     :param check: refuse a network that was trained on another encoder.
     """
 
-    requires: frozenset[str] = frozenset({"texts", "images"})
+    requires: frozenset[str] = frozenset({"texts"})
     name = "fashion/memory"
 
     def __init__(self, *, weights: str = "", refused: float = 0.5, check: bool = True, field: str = "image") -> None:
