@@ -60,7 +60,8 @@ def test_shopify(tmp_path):
     assert items["D-38"].groups == items["D-40"].groups == {"product": "dress"}
     assert items["D-38"].metadata == {
         "article": "D-38", "handle": "dress", "title": "Red dress", "description": "Soft & warm", "brand": "Acme",
-        "category": "Dresses", "category_path": "Apparel > Dresses", "color": "Red", "size": "38", "price": 19.9,
+        "category": "Dresses", "category_path": "Apparel > Dresses", "category_1": "Apparel",
+        "category_2": "Dresses", "color": "Red", "size": "38", "price": 19.9,
         "list_price": 29.9, "currency": "EUR", "stock": 3, "in_stock": True,
     }  # fmt: skip
     assert items["D-40"].metadata["in_stock"] is False and items["D-40"].metadata["title"] == "Red dress"

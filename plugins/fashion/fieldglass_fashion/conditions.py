@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldglass.errors import FilterError
+from fieldglass_fashion.catalogue.cells import LEVELS
 
 if TYPE_CHECKING:
     from fieldglass.store import Snapshot
@@ -42,7 +43,7 @@ def condition(wanted: Wanted, snapshot: Snapshot, where: str | None = None) -> s
     for name in ("size", "color", "brand"):
         if value := getattr(wanted, name):
             _has(snapshot, name)
-            parts.append(f"{name} LIKE {_like(value)}")
+            parts.append(f"{name} IN ({_cases(value)})")
     if wanted.category:
         parts.append(_category(wanted.category, snapshot))
     if wanted.in_stock:
@@ -72,11 +73,10 @@ def _price(parts: list[str], wanted: Wanted, snapshot: Snapshot, where: str) -> 
 def _one_currency(snapshot: Snapshot) -> None:
     if "currency" not in snapshot.columns:
         return
-    priced = snapshot.select("currency IS NOT NULL")
-    if not len(priced):
+    first = _first_currency(snapshot)
+    if not first:
         return
-    first = snapshot.metadata(priced[:1])[0]["currency"]
-    others = snapshot.select(f"currency <> {_quoted(first)}")
+    others = snapshot.select(f"currency < {_quoted(first)} OR currency > {_quoted(first)}")  # by its index
     if len(others):
         other = snapshot.metadata(others[:1])[0]["currency"]
         raise FilterError(
@@ -84,13 +84,20 @@ def _one_currency(snapshot: Snapshot) -> None:
         )
 
 
+def _first_currency(snapshot: Snapshot) -> str:
+    some = [cells["currency"] for cells in snapshot.metadata(snapshot.live_positions()[:64]) if "currency" in cells]
+    if some:
+        return str(some[0])
+    priced = snapshot.select("currency > ''")
+    return str(snapshot.metadata(priced[:1])[0]["currency"]) if len(priced) else ""
+
+
 def _category(category: str, snapshot: Snapshot) -> str:
     """Whatever lies at or below it: "Women" finds "Home > Women > Dresses"."""
     _has(snapshot, "category")
-    found = f"category LIKE {_like(category)}"
-    if "category_path" not in snapshot.columns:
-        return found
-    return f"({found} OR '> ' || category_path || ' >' LIKE {_like(category, '%> ', ' >%')})"
+    levels = [name for name in (f"category_{n}" for n in range(1, LEVELS + 1)) if name in snapshot.columns]
+    cases = _cases(category)
+    return "(" + " OR ".join(f"{name} IN ({cases})" for name in ("category", *levels)) + ")"
 
 
 def _has(snapshot: Snapshot, name: str) -> None:
@@ -104,6 +111,7 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _like(value: str, before: str = "", after: str = "") -> str:
-    """A pattern that ignores case; what stands for any character in the value is taken as itself."""
-    return _quoted(before + re.sub(r"([\\%_])", r"\\\1", value) + after) + " ESCAPE '\\'"
+def _cases(value: str) -> str:
+    """A value as it is, and in the cases that catalogues write: an index finds each, which LIKE would not use."""
+    found = dict.fromkeys((value, value.lower(), value.upper(), value.capitalize(), value.title()))
+    return ", ".join(map(_quoted, found))

@@ -72,7 +72,7 @@ def fieldglass_commands():
 
 @hookimpl
 def fieldglass_demos():
-    return [Offer("garments", "fieldglass_fashion.demo:garments", "A shop of 2 000 garments of Fashion-MNIST.")]
+    return [Offer("fashion/garments", "fieldglass_fashion.demo:garments", "A shop of 2 000 garments of Fashion-MNIST.")]
 
 
 @hookimpl

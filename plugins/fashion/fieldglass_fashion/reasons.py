@@ -1,38 +1,77 @@
-"""Why a product is a hit, in words that a shop's visitor understands."""
+"""Why a product is a hit, in words that a shop's visitor understands: how near it is to each thing that was asked.
+
+Nearness is told as the share of the shop that is less near: the normal distribution of the scores over all items, as
+`weicom` calibrates them. It does not depend on how the search joined the parts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from fieldglass.composers.normal import normal_cdf
+
 if TYPE_CHECKING:
-    from fieldglass.search.explain import Explanation, Part
+    from numpy.typing import NDArray
 
-__all__ = ["reason"]
+    from fieldglass.collection import Collection
+    from fieldglass.result import SearchResult
+    from fieldglass.types import Query
 
-_WEAK = 0.6  # of all items are less alike: less than that is no reason
+__all__ = ["reasons"]
 
-
-def reason(found: Explanation) -> str:
-    """One sentence from what each part of the query gave to the score."""
-    said = [_part(part) for part in found.parts]
-    told = [each for each in said if each]
-    if len(found.parts) == 1 and not told:
-        return f"{_name(found.parts[0].label)}: similarity {found.parts[0].score:.2f}"
-    return "; ".join(told) or "a little of each part of the query"
+_REASON = 0.6  # less near than so much of the shop is no reason
 
 
-def _part(part: Part) -> str:
-    if not part.present:
-        return f"{_name(part.label)}: unknown"
-    if part.calibrated is None:
-        return ""
-    if part.weight < 0:
-        return f"unlike {_name(part.label)}" if part.calibrated < 1 - _WEAK else ""
-    if part.calibrated < _WEAK:
-        return f"less by {_name(part.label)}"
-    share = 100 * part.calibrated
-    return f"{_name(part.label)}: nearer than {f'{share:.1f}' if share >= 99 else f'{share:.0f}'} % of the shop"
+def reasons(collection: Collection, query: Query, result: SearchResult) -> dict[str, str]:
+    """One sentence for each hit, by id."""
+    positions = np.array([hit.position for hit in result], dtype=np.int64)
+    if not len(positions):
+        return {}
+    told: list[list[str]] = [[] for _ in positions]
+    for name, part, wanted in _parts(query):
+        for row, share in enumerate(_shares(collection, part, positions)):
+            if not wanted:
+                told[row] += [f"unlike {name}"] if share < 1 - _REASON else []
+            elif share >= _REASON:
+                told[row].append(f"{name}: nearer than {_percent(share)} of the shop")
+            else:
+                told[row].append(f"less by {name}")
+    return {hit.id: "; ".join(said) or "a little of everything" for hit, said in zip(result, told, strict=True)}
 
 
-def _name(label: str) -> str:
-    return label.strip() or "the query"
+def _parts(query: Query) -> Iterator[tuple[str, Query, bool]]:
+    """What was asked, part by part: its name, a query of it alone, and whether it is wanted or refused."""
+    bare = replace(query, images=(), texts=(), place=None, history=())
+    for turn in (*query.history, query):
+        for image in turn.images:
+            alone = replace(bare, images=(replace(image, role="reference", weight=1.0),))
+            yield "the picture" if image.role != "negative" else "the refused picture", alone, image.role != "negative"
+        for text in turn.texts:
+            alone = replace(bare, texts=(replace(text, role="modification", weight=1.0),))
+            yield f"“{text.text}”", alone, text.role != "negative"
+
+
+def _shares(collection: Collection, part: Query, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The share of all items that are less near than those at `positions`."""
+    view, field = collection.engine.view(), collection.field
+    composer = collection.made("image" if part.images else "text")
+    vector = composer.compose([part], collection.encoder, view).probes[0].vectors[0].astype(np.float64)
+    scores = (view.vectors(field.name, positions).astype(np.float64) @ vector).max(axis=1)
+    if field.rows == 1:
+        means, spreads = view.moments(field.name).of_scores(vector[None].astype(np.float32))
+        mean, spread = float(means[0]), float(spreads[0])
+    else:
+        every = view.scores(field.name, vector[None].astype(np.float32))[0]
+        every = every[np.isfinite(every)].astype(np.float64)
+        mean, spread = float(every.mean()), float(every.std())
+    if spread <= 0:
+        return np.full(len(positions), 0.5)
+    return np.asarray(normal_cdf((scores - mean) / spread))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share < 0.99 else f"{min(100 * share, 99.9):.1f} %"

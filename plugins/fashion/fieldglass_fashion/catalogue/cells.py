@@ -12,8 +12,9 @@ from fieldglass.loaders.cells import ColumnTypes
 from fieldglass_fashion.catalogue.entries import said
 from fieldglass_fashion.price import decimal_marks, price
 
-__all__ = ["Cells"]
+__all__ = ["LEVELS", "Cells"]
 
+LEVELS = 5  # of a category's path, each a column of its own that filters look up
 _PRICES = ("price", "sale_price", "list_price")
 _OWN = (*_PRICES, "currency", "availability", "stock", "category", "description")
 _TEXT = ("title", "brand", "color", "size", "gender", "material", "pattern", "age_group", "tags", "handle")
@@ -61,6 +62,7 @@ class Cells:
             found["category"] = path[-1] if path else category
             if len(path) > 1:
                 found["category_path"] = " > ".join(path)
+                found |= {f"category_{level}": name for level, name in enumerate(path[:LEVELS], start=1)}
         return found, bad
 
     @property

@@ -49,7 +49,7 @@ def _plain(names: Sequence[str], id_column: str) -> Callable[[Iterable[Row | Bad
                 yield row
                 continue
             article = said(row.cells.get(key))
-            cells = renamed({name: cell for name, cell in row.cells.items() if name not in (key, *links)})
+            cells = renamed({name: cell for name, cell in row.cells.items() if name not in (key, group, *links)})
             product = said(row.cells.get(group)) if group else ""
             yield Entry(row.line, article, product or article, cells, tuple(_pictures(row.cells, links)))
 

@@ -58,7 +58,7 @@ def answer(collection: Path, options: dict[str, Any]) -> None:
         question = question_with_filters(opened, options)
         (result,) = opened.answer([question], **how(options), **asked)
         if form == "html":
-            write_page(opened, question, result, options, out)
+            write_page(opened, question, result, out)
         else:
             give(result, form, out)
         if form != "json" and not (form == "table" and out is None):
@@ -77,16 +77,12 @@ def question_with_filters(collection: Collection, options: dict[str, Any]) -> Qu
     return question_of(collection, options)
 
 
-def write_page(
-    collection: Collection, question: Question, result: SearchResult, options: dict[str, Any], out: Path | None
-) -> None:
+def write_page(collection: Collection, question: Question, result: SearchResult, out: Path | None) -> None:
     """Write the shop's page, or print it."""
     from fieldglass_fashion.page import shop_page
-    from fieldglass_fashion.reasons import reason
+    from fieldglass_fashion.reasons import reasons
 
-    chosen = how(options)
-    why = {hit.id: reason(collection.explain(hit.id, question, **chosen)) for hit in result}
-    written = shop_page(collection, result, why)
+    written = shop_page(collection, result, reasons(collection, question.query, result))
     if out is None or str(out) == "-":
         click.echo(written, nl=False)
         return
