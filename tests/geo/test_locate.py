@@ -11,8 +11,10 @@ from PIL import Image
 
 import fieldglass
 from fieldglass.cli import main
+from fieldglass.errors import FilterError, UsageError
 from fieldglass.registry import registry
 from fieldglass.testing import RerankerContract
+from fieldglass_geo.countries import in_countries
 from globe_encoder import NAME, offer, painted
 
 CITIES = (
@@ -255,3 +257,84 @@ def test_a_gallery_is_encoded_once_and_told(folder, gallery):
 
 class TestSpread(RerankerContract):
     reranker = "geo/spread"
+
+
+def test_a_photo_and_a_description_find_their_satellite_tile(folder, tmp_path):
+    """Cross-view: the items are tiles with footprints; the best point is the middle of one, the hits are outlines."""
+    lines = ["path,west,south,east,north,footprint"]
+    for name, west, south in (("fiji", 179.5, -17), ("iceland", -22, 64), ("lisbon", -9.5, 38.5)):
+        east = west + 1 if west + 1 <= 180 else west - 359
+        photo(tmp_path / f"{name}.png", south + 0.5, west + 0.5)
+        ring = [(west, south), (west + 1, south), (west + 1, south + 1), (west, south + 1), (west, south)]
+        wkt = "" if east < west else "POLYGON ((" + ", ".join(f"{x} {y}" for x, y in ring) + "))"
+        lines.append(f'{name}.png,{west},{south},{east},{south + 1},"{wkt}"')
+    (tmp_path / "tiles.csv").write_text("\n".join(lines) + "\n")
+    tiles = tmp_path / "tiles.collection"
+    with fieldglass.create(tiles, NAME) as made:
+        assert made.index(tmp_path / "tiles.csv", loader="table").new == 3
+    out = tmp_path / "found.geojson"
+    ground = photo(tmp_path / "ground.png", -16.4, 179.9)
+    run("locate", ground, "-g", tiles, "-k", "1", "--neighbours", "1", "--out", out)
+    best, tile = json.loads(out.read_text())["features"]
+    assert tile["id"] == "fiji.png" and tile["geometry"]["type"] == "MultiPolygon"
+    assert best["geometry"]["coordinates"] == pytest.approx([180, -16.5], abs=1e-6) or best["geometry"][
+        "coordinates"
+    ] == pytest.approx([-180, -16.5], abs=1e-6)
+    (found,) = located(tiles, "--text", "64.4,-21.6", "--bbox", "-30,30,0,70", "--neighbours", "1")
+    assert [each["id"] for each in found["places"]] == ["iceland.png"]
+    assert (found["lat"], found["lon"], found["considered"]) == pytest.approx((64.5, -21.5, 2), abs=1e-6)
+
+
+class _Bare:
+    """A gallery of points without a column of countries."""
+
+    size = len(CITIES)
+
+    def numbers(self, columns):
+        known = {"lat": [city[1] for city in CITIES], "lon": [city[2] for city in CITIES]}
+        return np.array([known.get(name, [np.nan] * self.size) for name in columns]).T
+
+    def select(self, where):
+        raise FilterError("no such column: country")
+
+
+def test_countries_are_told_by_their_outlines_where_no_column_does():
+    found = in_countries(["Iceland", "pt", "IS"])
+    assert str(found) == "in IS or PT"
+    gallery = _Bare()
+    assert [city[0] for city, kept in zip(CITIES, found.bitmap(gallery), strict=True) if kept] == [
+        "Reykjavik", "Akureyri", "Lisbon", "Porto",
+    ]  # fmt: skip
+    west, south, east, north = found.outline.bounds
+    assert west < -20 and east > -7 and south < 40 and north > 66
+    with pytest.raises(UsageError, match="There is no country 'Icelund'"):
+        in_countries(["Icelund"])
+
+
+def test_the_table_names_the_best_point_and_the_map_is_written(gallery, folder, tmp_path):
+    done = run("locate", photo(folder / "t.png", 64.1, -21.9), "-g", gallery, "-k", "2", "--map", tmp_path / "m.html")
+    header, best, first, *_ = done.stdout.splitlines()
+    assert header.split("\t") == ["photo", "rank", "lat", "lon", "km", "probability", "place"]
+    assert best.split("\t")[:4] == ["t.png", "best", "64.1500", "-21.9400"]
+    assert "Iceland" in best
+    assert first.split("\t")[1] == "1" and "Reykjavik" in first
+    assert (tmp_path / "m.html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["photos", "places"])
+def test_the_demos_run(tmp_path, name):
+    from fieldglass.demo import run as run_demo
+
+    if name == "places":
+        pytest.importorskip("torch")
+    done = run_demo(registry().create("demos", f"geo/{name}", {"folder": tmp_path}), tmp_path)
+    assert all(result.hits for result in done.results)
+    assert done.map.exists()
+    if name == "places":
+        first, second = done.results[0].hits[:2]
+        assert (first.metadata["lat"], first.metadata["lon"]) == pytest.approx((64.15, -21.94), abs=0.1)
+        assert second.metadata["lat"] > 60
+    else:
+        assert done.results[0].hits[0].id == "motorcycle, left eye.jpg"
+        assert {hit.id for hit in done.results[2]} == {"gravel.jpg", "grass.jpg"}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fieldglass.errors import FilterError
-from fieldglass.spatial import Area
+from fieldglass_geo.locating.middles import middles
 from fieldglass_geo.reverse import country_area, country_code
+from fieldglass_geo.reverse.countries import countries
 
 if TYPE_CHECKING:
     from fieldglass.types import Bitmap, GalleryView
@@ -23,7 +23,7 @@ __all__ = ["InCountries", "in_countries"]
 class InCountries:
     """Keeps the items whose column `country` is one of these codes.
 
-    Where none is (a collection from before there was such a column), the outlines tell.
+    Where none is (a collection from before there was such a column), the outlines of countries tell, of the middles.
     """
 
     codes: tuple[str, ...]
@@ -31,16 +31,12 @@ class InCountries:
     def __str__(self) -> str:
         return f"in {' or '.join(self.codes)}"
 
-    @cached_property
-    def _areas(self) -> tuple[Area, ...]:
-        return tuple(map(country_area, self.codes))
-
     @property
     def outline(self) -> Any:
         """The outlines of all of them."""
         import shapely
 
-        return shapely.union_all([area.outline for area in self._areas])
+        return shapely.union_all([country_area(code).outline for code in self.codes])
 
     def bitmap(self, gallery: GalleryView) -> Bitmap:
         """(gallery.size,) bool. FilterError where no item has a place or a country."""
@@ -50,9 +46,13 @@ class InCountries:
                 return named
         except FilterError:  # there is no such column
             pass
+        lat, lon = middles(gallery)
+        there = np.flatnonzero(np.isfinite(lat))
+        known = countries()
+        number = known.of(lat[there], lon[there])  # as `reverse` does, coasts included
+        wanted = np.isin(known.codes, self.codes)
         found = np.zeros(gallery.size, dtype=np.bool_)
-        for area in self._areas:
-            found |= area.bitmap(gallery)
+        found[there] = (number >= 0) & wanted[number]
         return found
 
 

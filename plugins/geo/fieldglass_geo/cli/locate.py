@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["locate"]
 
+_COORDINATES = re.compile(r"-?[0-9.]+,-?[0-9.]+")  # the id of a place without a name
 _FORMS = ("table", "json", "csv", "geojson", "kml", "map", "html", "geoparquet", "gpkg")
 
 
@@ -164,6 +166,9 @@ def _give(found: list[Located], locator: Any, asked: Any, options: dict[str, Any
     form, out, drawn = options["form"], options["out"], options["drawn"]
     form = form or (form_of(out) if out else None) or "table"
     result = result_of(found, locator, replace(asked, place=None))
+    if drawn is not None:
+        save(result, drawn, "map")
+        click.echo(f"wrote {drawn}", err=True)
     if form == "table" and out is None:
         _table(found)
     elif form == "json":
@@ -171,9 +176,6 @@ def _give(found: list[Located], locator: Any, asked: Any, options: dict[str, Any
         _write(text, out)
     else:
         give(result, form, out)
-    if drawn is not None:
-        save(result, drawn, "map")
-        click.echo(f"wrote {drawn}", err=True)
     for note in result.notes:
         click.echo(f"note: {note}", err=True)
 
@@ -197,8 +199,11 @@ def _table(found: list[Located]) -> None:
             [each.name, "best", f"{each.lat:.4f}", f"{each.lon:.4f}", f"{each.radius_km:.0f}", each.probability, names]
         )
         for rank, place in enumerate(each.places, 1):
-            told = ", ".join(str(place.metadata[n]) for n in ("place", "admin1", "country") if place.metadata.get(n))
-            rows.append(["", rank, f"{place.lat:.4f}", f"{place.lon:.4f}", "", place.probability, told or place.id])
+            told = [str(place.metadata[n]) for n in ("place", "admin1", "country") if place.metadata.get(n)]
+            if not told or not _COORDINATES.fullmatch(place.id):
+                told.insert(0, place.id)
+            where = ", ".join(dict.fromkeys(told))
+            rows.append(["", rank, f"{place.lat:.4f}", f"{place.lon:.4f}", "", place.probability, where])
     share = f"{100 * found[0].coverage:.0f} %"
     echo_table(
         ["photo", "rank", "lat", "lon", "km", "probability", "place"],
