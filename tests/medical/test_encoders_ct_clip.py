@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
+import pydicom
 import pytest
 
+import fieldglass
 from fieldglass._torchvision import require
 from fieldglass.encoders import encode
 from fieldglass.errors import UsageError, WeightsError
@@ -159,3 +164,16 @@ def test_what_does_not_fit_is_said(published, tmp_path):
     name = "visual_transformer.enc_spatial_transformer.layers.0.1.to_out.weight"
     with pytest.raises(WeightsError, match=r"to_out\.weight is \(2, 2\), not \(32, 16\)"):
         CtClip(weights=str(ct_clip(tmp_path, **{name: torch.zeros(2, 2)})), **_SIZES)
+
+
+def test_an_index_of_single_slices_is_told_what_it_takes(published, tmp_path):
+    """Of a private source the words of the error are hidden; what the sample is, and what is taken, is not."""
+    (tmp_path / "files").mkdir()
+    for name in ("CT_small.dcm", "MR_small.dcm"):
+        shutil.copy(Path(pydicom.__file__).parent / "data" / "test_files" / name, tmp_path / "files" / name)
+    options = {"key": str(tmp_path / "medical.key")}
+    with (
+        fieldglass.create(tmp_path / "c", "med/ct-clip", {"weights": str(published), **_SIZES}) as made,
+        pytest.raises(UsageError, match=r"UsageError\. This is image in (HU|unit); it takes volume in HU\."),
+    ):
+        made.index(tmp_path / "files", loader="med/dicom", loader_options=options)

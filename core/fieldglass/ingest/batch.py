@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldglass.encoders import encode
-from fieldglass.errors import FieldglassError, PluginError, WeightsMissingError
+from fieldglass.errors import FieldglassError, PluginError, UsageError, WeightsMissingError
 from fieldglass.ingest.previews import thumbnail
 from fieldglass.ingest.stamps import Contents, bad_stamp, stamp_of
 from fieldglass.loaders.paths import OutsideError, inside
@@ -229,7 +229,11 @@ class Step:
         except (WeightsMissingError, PluginError):
             raise
         except Exception as error:
-            return self._failed(task, "encoder-error", self._encoder.name, error, stamp=""), None
+            failed = self._failed(task, "encoder-error", self._encoder.name, error, stamp="")
+            if self.hide and isinstance(error, UsageError):  # its own words may hold what is hidden
+                said = f"{failed.problem.message}. {_forms(self._encoder, sample)}"
+                failed = replace(failed, problem=replace(failed.problem, message=said))
+            return failed, None
         return Ready(task, content, self._columns(task, warnings), thumb, {}, sample.measured), prepared
 
     def _columns(self, task: Task, warnings: list[Failed]) -> dict[str, Any]:
@@ -288,6 +292,13 @@ class Step:
             said = f"{said}: {error}"
         problem = Problem(task.item.id, code, f"{who!r}: {said[:500]}", () if self.hide else task.item.paths)
         return Failed(problem, stamp)
+
+
+def _forms(encoder: Encoder, sample: Sample) -> str:
+    """What a sample is, and what an encoder takes, in words that hold nothing of the source."""
+    taken = dict.fromkeys(f"{each.kind} in {each.units}" for each in encoder.accepts if each.kind != "text")
+    spacing = ", without spacing" if sample.kind == "volume" and not sample.spacing else ""
+    return f"This is {sample.kind} in {sample.units}{spacing}; it takes {', '.join(taken)}."
 
 
 def hook_columns(
