@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -142,7 +143,9 @@ class _Loop:
         at, plan = self.state.at, self.plan
         mean = self.state.total / at.batch
         if self.schedule is not None and plan.schedule_by == "epoch":
-            self.schedule.step()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of no step before: a run that was stopped after an epoch's last batch
+                self.schedule.step()
         self.recipe.module.eval()
         with self.torch.no_grad():
             self.state.values = {name: float(value) for name, value in self.recipe.validate().items()}
