@@ -275,3 +275,9 @@ def test_without_a_patient_the_next_that_is_known_stands_for_it(tmp_path, withou
     path = dicom(tmp_path / "a.dcm", PatientID=None, **tags)
     item, warning = sorted(Dicom().scan(path), key=lambda each: isinstance(each, Problem))
     assert "patient" in item.groups and f"by the {kind} alone" in warning.message
+
+
+def test_a_dicomdir_stands_for_its_folder():
+    folder = REAL / "dicomdirtests"
+    found = [each.id for each in Dicom().scan(folder / "DICOMDIR") if isinstance(each, Item)]
+    assert len(found) >= 3 and found == [each.id for each in Dicom().scan(folder) if isinstance(each, Item)]

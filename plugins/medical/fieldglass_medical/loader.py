@@ -115,6 +115,11 @@ class Dicom(PrivateFiles):
         except Exception as error:
             return [problem_of(header.subject, error, "dicom-damaged", "The header cannot be read")]
 
+    def real(self, root: Path) -> Path:
+        """The root itself, where a name stands for it; the folder of a DICOMDIR, which lists what lies below it."""
+        found = super().real(root)
+        return found.parent if found.name.upper() == "DICOMDIR" and found.is_file() else found
+
     def headers(self, root: Path) -> Iterator[Header | Problem]:
         """What each DICOM file says of itself; no pixel is read."""
         base = self.base(root)
