@@ -25,8 +25,8 @@ def session(context: click.Context, collection: Path, **options: Any) -> None:
     (`like 3, not 7`) move the search, filters (`where price < 50`) hold from then on. A product is one hit, and one
     that was refused is gone with all its pictures.
 
-    --updater takes any composer that reads a history; fashion/memory takes a network that `fieldglass train
-    fashion/memory` made, decayed the last turns more than the first.
+    --updater takes any composer that reads a history: fashion/memory with a network that `fieldglass train
+    fashion/memory` made, or decayed, in which earlier turns count less.
 
     \b
     Examples:
