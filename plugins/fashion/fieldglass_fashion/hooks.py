@@ -120,4 +120,9 @@ def fieldglass_recipes():
             "fieldglass_fashion.combiner_recipe:FashionCombinerRecipe",
             "the network of the composer `combiner`, with SPN4CIR's negatives and multi-grained uncertainty",
         ),
+        Offer(
+            "fashion/blip2",
+            "fieldglass_fashion.blip2.recipe:Blip2Recipe",
+            "FashionBLIP-2's adapters and matching, on a BLIP-2 that stays as it is (arXiv 2507.05135)",
+        ),
     ]
