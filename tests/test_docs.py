@@ -25,11 +25,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 READMES = sorted(ROOT.glob("plugins/*/README.md"))
 BLOCK = re.compile(r"(?ms)^(?:<!-- (not run: [^\n]+) -->\n)?^```(\w*)\n(.*?)^```$")
 RUN = ("bash", "python")
-<<<<<<< HEAD
-NOT_RUN = 26  # blocks that install packages, use the network, or need weights or a million items
-=======
-NOT_RUN = 26  # blocks that install packages, use the network, or need weights or a million items
->>>>>>> 196e305 (Document training FashionBLIP-2)
+NOT_RUN = 27  # blocks that install packages, use the network, or need weights or a million items
 
 
 @dataclass(frozen=True)

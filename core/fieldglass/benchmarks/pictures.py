@@ -12,6 +12,8 @@ __all__ = ["SUFFIXES", "Pictures", "absent"]
 
 SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".JPEG", ".JPG", ".tif")
 
+_KNOWN = frozenset(each.lower() for each in SUFFIXES)
+
 
 class Pictures:
     """Looks a picture up in a few folders below the root; every folder is listed once.
@@ -31,24 +33,33 @@ class Pictures:
         """
         clean = name.removeprefix("./")
         stem, suffix = os.path.splitext(clean)
-        known = suffix.lower() in {each.lower() for each in SUFFIXES}
-        names = (
-            [clean, *(stem + each for each in SUFFIXES if each != suffix)]
-            if known
-            else [clean + each for each in SUFFIXES]
-        )
-        places = [f"{folder}/{each}".lstrip("/") for folder in self.folders for each in names]
-        return next((place for place in places if self.there(place)), places[0])
+        known = suffix.lower() in _KNOWN
+        first = f"{self.folders[0] if self.folders else ''}/{clean if known else clean + SUFFIXES[0]}".lstrip("/")
+        for folder in self.folders:
+            parent, _, base = f"{folder}/{stem}".lstrip("/").rpartition("/")
+            names = self._names(parent)
+            if not names:
+                continue
+            if known and base + suffix in names:
+                return f"{parent}/{base}{suffix}".lstrip("/")
+            base = base if known else base + suffix
+            for each in SUFFIXES:
+                if base + each in names:
+                    return f"{parent}/{base}{each}".lstrip("/")
+        return first
 
     def there(self, path: str) -> bool:
         """Whether a file of that relative path exists."""
         folder, _, name = path.rpartition("/")
+        return name in self._names(folder)
+
+    def _names(self, folder: str) -> frozenset[str]:
         if folder not in self._listed:
             try:
                 self._listed[folder] = frozenset(os.listdir(self.root / folder))
             except OSError:
                 self._listed[folder] = frozenset()
-        return name in self._listed[folder]
+        return self._listed[folder]
 
 
 def absent(items: Iterable[Item], pictures: Pictures) -> tuple[int, list[str]]:

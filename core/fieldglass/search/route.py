@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = ["Searcher"]
 
 EMPTY = Ranking(np.empty(0, dtype=np.int64), np.empty(0))
 FUSED = 2  # times the candidates, per direction, where a fusion ranks them otherwise than the direction does
+MANY, SPARSE = 8, 8  # so many filtered queries are scanned together, unless they allow less than one row in so many
 FULL = 0.99  # of the rows of an index allowed: it is asked without a bitmap, and the rest dropped from its answer
 
 
@@ -43,6 +44,7 @@ class Searcher:
         rankings: list[Ranking] = [EMPTY] * self.plan.count
         scanned: list[int] = []
         whole: list[int] = []
+        gathered: list[int] = []
         for query, scope in enumerate(scopes):
             if k == 0 or scope.count == 0:
                 continue
@@ -53,9 +55,7 @@ class Searcher:
             elif self.plan.fusion.needs == "scores":
                 whole.append(query)
             elif scope.rows is not None:
-                top = Top(k)
-                self.execute.gather(query, top, scope.rows)
-                rankings[query] = self._ranked(query, top.rows(), k)
+                gathered.append(query)
             else:
                 scanned.append(query)
         for query, there, scores in self._over_all(whole):
@@ -64,9 +64,24 @@ class Searcher:
             rankings[query] = _best(there[keep], scores[keep], flat, k, exact=True)
         tops = {query: Top(k) for query in scanned}
         self.execute.scan(tops, scopes, 0, self.view.size)
+        tops |= self._filtered(
+            {query: rows for query in gathered if (rows := scopes[query].rows) is not None}, scopes, k
+        )
         for query, top in tops.items():
             rankings[query] = self._ranked(query, top.rows(), k)
         return rankings
+
+    def _filtered(self, rows: Mapping[int, I64], scopes: Sequence[Scope], k: int) -> dict[int, Top]:
+        """The tops of queries whose few rows are known: gathered, or scanned together where many ask in one place."""
+        tops = {query: Top(k) for query in rows}
+        if len(rows) >= MANY:
+            low, high = (int(end(each[place] for each in rows.values())) for end, place in ((min, 0), (max, -1)))
+            if sum(map(len, rows.values())) * SPARSE >= (high + 1 - low) * len(rows):
+                self.execute.scan(tops, scopes, low, high + 1)
+                return tops
+        for query, top in tops.items():
+            self.execute.gather(query, top, rows[query])
+        return tops
 
     def only(self, query: int) -> Searcher:
         """For one of the queries alone."""
