@@ -1,4 +1,4 @@
-"""Places: GeoCLIP's location encoder beside its bare matrix products, one photo located among 100 000 places.
+"""GeoCLIP's location encoder beside its bare matrix products; what is done with its vectors is in `places`.
 
 On one core, in seconds of the processor, so that what else runs on the machine does not count.
 """
@@ -14,16 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-import fieldglass
 from benchmarks.table import Row
 from fieldglass._torchvision import require
-from fieldglass.asking import Question
-from fieldglass.result import Asked
-from fieldglass.search.scope import Scopes
-from fieldglass.types import Query
 from fieldglass_geo.geoclip import GeoClip
 from fieldglass_geo.geoclip_network import HEAD, LOCATION, SCALE, head, location
-from fieldglass_geo.locating.locator import Locator
 
 _TURNS = 10
 
@@ -32,7 +26,6 @@ def rows(quick: bool) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         encoder = _encoder(Path(folder))
         yield from _encoding(encoder, 10_000 if quick else 100_000)
-        yield from _locating(encoder, 10_000 if quick else 100_000, Path(folder))
 
 
 def _encoder(folder: Path) -> GeoClip:
@@ -77,36 +70,4 @@ def _encoding(encoder: GeoClip, count: int) -> Iterator[Row]:
         f"{ours / bare:.2f} x",
         ours < 1.5 * bare,
         f"{ours:.1f} s; products alone {bare:.1f} s",
-    )
-
-
-def _locating(encoder: GeoClip, count: int, folder: Path) -> Iterator[Row]:
-    table = folder / "places.csv"
-    table.write_text("\n".join(["lat,lon", *(f"{lat:.6f},{lon:.6f}" for lat, lon in _points(count))]))
-    options = {**encoder.options, "device": "cpu"}
-    with fieldglass.create(folder / "places.collection", "geo/geoclip", options) as collection:
-        collection.index(table, loader="geo/places")
-        locator = Locator(collection)
-        view = collection.engine.view()
-        vectors = np.ascontiguousarray(view.vectors(collection.field.name, np.arange(view.size))[:, 0])
-        asked = encoder.places(_points(12))
-        spent: dict[str, list[float]] = {"ours": [], "bare": []}
-        question, scopes = Question(Query(), Asked(), {}), Scopes(view, (collection.field.name,))
-        for one in asked:
-            start = time.process_time()
-            found = locator._located(question, one[None], scopes, 5)
-            spent["ours"].append(time.process_time() - start)
-            start = time.process_time()
-            scores = encoder.logit_scale * (vectors @ one)
-            shares = np.exp(scores - scores.max())
-            shares /= shares.sum()
-            spent["bare"].append(time.process_time() - start)
-        assert abs(found.places[0].probability - float(shares.max())) < 1e-3
-    ours, bare = (1000 * float(np.median(each[2:])) for each in spent.values())
-    yield Row(
-        f"locate one embedding among {count:,} places: point, radius, 5 places",
-        "<= 1.5 x numpy's x @ q and softmax",
-        f"{ours / bare:.2f} x",
-        ours <= 1.5 * bare,
-        f"{ours:.1f} ms; numpy {bare:.1f} ms",
     )
