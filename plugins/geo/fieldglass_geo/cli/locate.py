@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["locate"]
 
 _COORDINATES = re.compile(r"-?[0-9.]+,-?[0-9.]+")  # the id of a place without a name
+_NAMED = 3  # photos that a title names
 _FORMS = ("table", "json", "csv", "geojson", "kml", "map", "html", "geoparquet", "gpkg")
 
 
@@ -161,11 +162,13 @@ def _give(found: list[Located], locator: Any, asked: Any, options: dict[str, Any
     from fieldglass.cli.output import as_json
     from fieldglass.cli.search import give
     from fieldglass.report.files import form_of, save
+    from fieldglass.result import Picture
     from fieldglass_geo.locating.results import as_dict, result_of
 
     form, out, drawn = options["form"], options["out"], options["drawn"]
     form = form or (form_of(out) if out else None) or "table"
-    result = result_of(found, locator, replace(asked, place=None))
+    shown = tuple(Picture(each.name, preview=each.preview) for each in found[:_NAMED])
+    result = result_of(found, locator, replace(asked, place=None, pictures=shown))
     if drawn is not None:
         save(result, drawn, "map")
         click.echo(f"wrote {drawn}", err=True)
