@@ -34,7 +34,7 @@ def session(context: click.Context, collection: Path, **options: Any) -> None:
       fieldglass fashion session shop.collection --text "a red dress" --save dress.json --page hits.html --open
       fieldglass fashion session shop.collection --resume dress.json
       fieldglass fashion session shop.collection --updater fashion/memory --set weights=run/memory.pt
-      printf 'a red dress\nin green, without a belt\nlike 2\n' | fieldglass fashion session shop.collection --json
+      printf 'a red dress\\nin green, without a belt\\nlike 2\\n' | fieldglass fashion session shop.collection --json
     """
     if options["resume"] is None:
         if options["updater"] is None:
