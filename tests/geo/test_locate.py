@@ -234,6 +234,16 @@ def test_search_by_place_text_and_country_spread_out(gallery):
     assert set(ids("--place", "0,0", "--near", "-17,180", "--radius", "300km")) == {"Suva", "Taveuni"}
 
 
+def test_a_refused_source_names_the_option_and_leaves_nothing(tmp_path):
+    (tmp_path / "swapped.csv").write_text("lat,lon\n-171.8,-13.8\n178.4,-18.1\n")
+    (tmp_path / "metres.csv").write_text("lat,lon\n6638200,292680\n")
+    for name, advice in (("swapped", "--lat lon --lon lat"), ("metres", "--crs EPSG:32633")):
+        target = tmp_path / "g.collection"
+        done = run("gallery", "build", tmp_path / f"{name}.csv", "--to", target, "--encoder", NAME, code=1)
+        assert advice in done.output
+        assert not target.exists()
+
+
 def test_embed_writes_a_row_for_each_row(folder, tmp_path):
     (tmp_path / "p.csv").write_text("lat,lon\n1,2\n1,2\n-3,4\n")
     run("embed", tmp_path / "p.csv", "--encoder", NAME, "--out", tmp_path / "v.npy")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fieldglass.cli.output import echo_json, echo_table, format_option
-from fieldglass.errors import UsageError
+from fieldglass.errors import LoaderError, UsageError
 
 __all__ = ["gallery"]
 
 _ENCODER = "geo/geoclip"
 _BATCH = 1024  # places: each is a few numbers
+_SETTING = re.compile(r"--set (lat|lon|crs)= ?")
 _SHOWN = 3  # problems that are told at once
 
 _to = click.option(
@@ -128,9 +130,12 @@ def _index(source: Path, target: Path, loader: str, settings: dict[str, Any], op
         raise UsageError(f"There is no file or folder {str(source)!r}.")
     encoder = options["encoder"] or (None if target.exists() else _ENCODER)
     with opened(target, encoder, parse(options["encoder_settings"], "--encoder-set")) as made, Meter(1) as meter:
-        report = made.index(
-            source, loader=loader, loader_options=settings, batch=_BATCH, progress=meter.update, stop=meter.stop
-        )
+        try:
+            report = made.index(
+                source, loader=loader, loader_options=settings, batch=_BATCH, progress=meter.update, stop=meter.stop
+            )
+        except LoaderError as error:  # its hint is for `fieldglass index`; here the options have names of their own
+            raise LoaderError(error.message, hint=_SETTING.sub(r"--\1 ", error.hint)) from error
         meter.add(report)
         click.echo(f"{meter.line()}; {len(made):,} places in {target}")
         for row in list(made.problems())[:_SHOWN]:
