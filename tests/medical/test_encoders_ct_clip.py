@@ -13,6 +13,7 @@ import fieldglass
 from fieldglass._torchvision import require
 from fieldglass.encoders import encode
 from fieldglass.errors import UsageError, WeightsError
+from fieldglass.models.local import pull
 from fieldglass.testing import EncoderContract
 from fieldglass.types import Sample
 from fieldglass_medical.encoders.ct_clip import CtClip, laid_out
@@ -177,3 +178,9 @@ def test_an_index_of_single_slices_is_told_what_it_takes(published, tmp_path):
         pytest.raises(UsageError, match=r"UsageError\. This is image in (HU|unit); it takes volume in HU\."),
     ):
         made.index(tmp_path / "files", loader="med/dicom", loader_options=options)
+
+
+def test_its_card_says_where_the_file_is():
+    with pytest.raises(UsageError, match=r"are at huggingface\.co/datasets/ibrahimhamamci/CT-RATE") as raised:
+        pull("ct-clip")
+    assert "--encoder med/ct-clip --weights FILE" in str(raised.value)
