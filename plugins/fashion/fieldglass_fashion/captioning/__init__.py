@@ -1,6 +1,6 @@
 """Modification texts for pairs of one's own catalogue, in two stages: describe both garments, tell the difference.
 
-After FACap (arXiv 2507.05135) and good4cir (arXiv 2503.17871), with prompts of our own.
+After FACap (arXiv 2507.05135) and good4cir, with prompts of our own.
 """
 
 from __future__ import annotations
