@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-import fieldglass
-from fieldglass.testing import LoaderContract
+from fieldglass.ingest import ingest
+from fieldglass.store import Store
+from fieldglass.testing import LoaderContract, TinyEncoder
 from fieldglass.types import Item
 from fieldglass_geo.loader import Photos
 
@@ -63,11 +64,11 @@ def test_only_those_with_a_position_on_demand(folder):
 
 
 def test_lat_and_lon_are_columns_whatever_the_loader(folder, tmp_path):
-    made = fieldglass.create(tmp_path / "x.collection", encoder="mini")
-    made.index(folder)
-    found = made.search(image=folder / "home.jpg", where="lat BETWEEN 55 AND 56 AND lon > 12")
-    assert [hit.id for hit in found] == ["copenhagen.jpg"]
-    assert found.hits[0].metadata["lat"] == pytest.approx(55.676, abs=1e-6)
-    assert found.hits[0].metadata["lon"] == pytest.approx(12.567667, abs=1e-6)
-    flagged = made.search(image=folder / "home.jpg", where="gps_problem = 'null_island'")
-    assert [hit.id for hit in flagged] == ["nowhere.jpg"]
+    with Store.create(tmp_path / "x.collection") as store:
+        ingest(store, folder, encoder=TinyEncoder())
+        snapshot = store.snapshot()
+        found = snapshot.select("lat BETWEEN 55 AND 56 AND lon > 12")
+        assert snapshot.ids(found) == ["copenhagen.jpg"]
+        cells = snapshot.metadata(found)[0]
+        assert (cells["lat"], cells["lon"]) == pytest.approx((55.676, 12.567667), abs=1e-6)
+        assert snapshot.ids(snapshot.select("gps_problem = 'null_island'")) == ["nowhere.jpg"]
