@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -82,18 +83,18 @@ class Catalogue:
         entries = self.entries(root)
         cells, last = self._first_pass(root)
         yield from self._guessed(root)
-        finder = self._finder(root)
-        seen: set[str] = set()
-        for entry in entries:
-            subject = f"{root.name}:{entry.line}"
-            if isinstance(entry, BadRow):
-                yield Problem(subject, "catalogue-row", f"Line {entry.line}: {entry.reason}.")
-                continue
-            problem = self._identity(entry, subject, last, seen)
-            if problem is not None:
-                yield problem
-                continue
-            yield from _items(entry, subject, cells, finder)
+        with closing(self._finder(root)) as finder:
+            seen: set[str] = set()
+            for entry in entries:
+                subject = f"{root.name}:{entry.line}"
+                if isinstance(entry, BadRow):
+                    yield Problem(subject, "catalogue-row", f"Line {entry.line}: {entry.reason}.")
+                    continue
+                problem = self._identity(entry, subject, last, seen)
+                if problem is not None:
+                    yield problem
+                    continue
+                yield from _items(entry, subject, cells, finder)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The decoded pictures, or why not."""

@@ -114,6 +114,11 @@ class Finder:
             return "path-outside", f"{shown} is not opened: {error}"
         return Place(reference)
 
+    def close(self) -> None:
+        """Close the ledger of what was fetched."""
+        if self._ledger is not None:
+            self._ledger.close()
+
     def _fetched(self, reference: str, shown: str) -> Place | tuple[str, str]:
         known = self._ledger.find(reference) if self._ledger else None
         if known is None:
