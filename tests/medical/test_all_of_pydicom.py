@@ -92,9 +92,9 @@ def test_the_commands_run_on_all_of_them(real, tmp_path):
     assert len(near) == 5
     table = tmp_path / "labels.csv"
     names = sorted(each.relative_to(real).as_posix() for each in real.rglob("*.dcm"))
-    table.write_text("file,kind\n" + "".join(f"{name},{'RG' if 'RG' in name else 'other'}\n" for name in names))
+    table.write_text("file,kind\n" + "".join(f"{name},{'RG' if 'RG' in name else 'rest'}\n" for name in names))
     run("annotate", path, table)
-    assert run("vote", path, query, "--labels", "kind").output.splitlines()[1].startswith("other, confidence")
+    assert run("vote", path, query, "--labels", "kind").output.splitlines()[1].startswith("rest, confidence")
     run("audit", path, "--source", real)
     run("convert", real, "--to", tmp_path / "pictures", code=3)
     assert len(list((tmp_path / "pictures").iterdir())) > 160
