@@ -6,8 +6,6 @@ nor a picture can run or fetch anything. What the hits hold reaches the script a
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldglass.report.document import document
 from fieldglass.report.markup import image, text
 
 if TYPE_CHECKING:
@@ -37,29 +36,12 @@ def map_page(results: Sequence[SearchResult], *, title: str = "", intro: str = "
     `uncertainty_km` (or `radius_km`) becomes a circle. It needs the extra `spatial`.
     """
     features = [each for result in results for each in result.features()]
-    style, script = _asset("map.css"), _asset("map.js")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     name = title or " · ".join(str(result.asked) for result in results) or "Map"
     pictured = any(each.hit.thumbnail for each in features)
     found = "".join(_row(number, each, pictured=pictured) for number, each in enumerate(features))
     kind = "" if pictured else ' class="bare"'
     listed = f'<ol role="list"{kind}>{found}</ol>' if found else '<p class="none">Nothing was found.</p>'
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="color-scheme" content="light dark">
-<title>{text(name)} · Fieldglass</title>
-<style>{style}</style>
-</head>
-<body>
-<header><h1>{text(name)}</h1><p>{text(intro or _summary(results, features))}</p></header>
+    body = f"""<header><h1>{text(name)}</h1><p>{text(intro or _summary(results, features))}</p></header>
 <div class="map"><canvas tabindex="0" role="img" aria-label="Map of the hits; the list says the same. Arrow keys
 move, plus and minus zoom, 0 shows all."></canvas>
 <div class="zoom"><button id="in" aria-label="Zoom in">+</button><button id="out" aria-label="Zoom out">&minus;</button>
@@ -67,10 +49,8 @@ move, plus and minus zoom, 0 shows all."></canvas>
 <main class="list" aria-label="Hits">{listed}</main>
 <footer>Written by Fieldglass. Outline: Natural Earth, public domain. This page asks nothing of any other host.</footer>
 <script id="data" type="application/json">{_json(_data(results, features))}</script>
-<script>{script}</script>
-</body>
-</html>
 """
+    return document(body, title=name, style=_asset("map.css"), script=_asset("map.js"))
 
 
 @cache
@@ -81,10 +61,6 @@ def _asset(name: str) -> str:
 @cache
 def _world() -> Any:
     return json.loads(_asset("world.json"))
-
-
-def _digest(code: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
 
 
 def _json(value: Any) -> str:

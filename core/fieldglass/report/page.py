@@ -1,19 +1,14 @@
-"""Writes the page: everything escaped, thumbnails as data URIs, one style sheet, no script.
-
-The content security policy admits nothing but `data:` pictures and that style sheet (by its hash),
-so that neither hostile metadata nor a picture can make a request.
-"""
+"""Writes the page: everything escaped, thumbnails as data URIs, one style sheet, no script."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
 from typing import Any
 
+from fieldglass.report.document import document
 from fieldglass.report.markup import image, text
 from fieldglass.result import Asked, Hit, Picture, SearchResult
 
@@ -24,35 +19,18 @@ _SHOWN = 4  # metadata columns of a card before "more"
 
 def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "", reload: int = 0) -> str:
     """Results of one or several queries as an HTML document, which reloads itself every `reload` seconds (0: never)."""
-    style = _style()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     name = title or (str(results[0].asked) if len(results) == 1 else "") or "Search"
     several = len(results) > 1
     head = f"<h1>{text(title or 'Fieldglass')}</h1>" + (f'<p class="intro">{text(intro)}</p>' if intro else "")
     contents = _contents(results) if several else ""
     body = "\n".join(_section(result, number, several) for number, result in enumerate(results, 1))
-    again = f'<meta http-equiv="refresh" content="{reload:d}">\n' if reload else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="color-scheme" content="light dark">
-{again}<title>{text(name)} · Fieldglass</title>
-<style>{style}</style>
-</head>
-<body class="fieldglass">
-<header class="top">{head}{contents}</header>
+    parts = f"""<header class="top">{head}{contents}</header>
 <main>
 {body}
 </main>
 <footer>Written by Fieldglass. This page is one file and asks nothing of any other host.</footer>
-</body>
-</html>
 """
+    return document(parts, title=name, style=_style(), kind="fieldglass", reload=reload)
 
 
 def fragment(result: SearchResult) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from fieldglass.report.document import document
 from fieldglass.report.markup import image, text
 
 if TYPE_CHECKING:
@@ -33,31 +32,16 @@ def shop_page(collection: Collection, result: SearchResult, reasons: Mapping[str
     of any other host."""
     style = files("fieldglass.report").joinpath("page.css").read_text(encoding="utf-8")
     style += files("fieldglass_fashion").joinpath("shop.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     cards = "\n".join(_card(hit, _variants(collection, hit), reasons.get(hit.id, "")) for hit in result)
     notes = "".join(f"<li>{text(note)}</li>" for note in result.notes)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="color-scheme" content="light dark">
-<title>{text(str(result.asked)) or "Products"} · Fieldglass</title>
-<style>{style}</style>
-</head>
-<body class="fieldglass">
-<header class="top"><h1 class="unseen">Products</h1>{_query(result.asked)}</header>
+    body = f"""<header class="top"><h1 class="unseen">Products</h1>{_query(result.asked)}</header>
 <main>
 <p class="how">{_how(result)}</p>{f'<ul class="notes">{notes}</ul>' if notes else ""}
 {f'<ol class="grid" role="list">{cards}</ol>' if cards else '<p class="none">Nothing was found.</p>'}
 </main>
 <footer>Written by Fieldglass. This page is one file and asks nothing of any other host.</footer>
-</body>
-</html>
 """
+    return document(body, title=str(result.asked) or "Products", style=style, kind="fieldglass")
 
 
 def money(value: float, currency: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,6 +12,7 @@ import numpy as np
 from fieldglass.errors import FieldglassError, UsageError
 from fieldglass.query_pictures import PictureReader
 from fieldglass.registry import registry
+from fieldglass.report.document import document
 from fieldglass.report.markup import image, text
 from fieldglass.types import Problem, Sample
 from fieldglass_medical.similarity_map import drawn, similarity_maps
@@ -59,8 +58,6 @@ def report_page(
     Pictures are decoded again at their own size; one whose file is gone is shown by its preview, and says so.
     """
     style = files("fieldglass_medical").joinpath("report.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     query = _query(collection, question, file, item)
     rows = "\n".join(_row(collection, query, hit, mapped=hit.rank <= maps) for hit in result)
     asked = "".join(f"<p>“{text(each.text)}” <span>{text(each.role)}</span></p>" for each in question.query.texts)
@@ -68,26 +65,14 @@ def report_page(
     how = f"{len(result)} hits · encoder {result.encoder} · composer {result.composer}"
     how += " · every item compared" if result.exact else " · by an index"
     where = f"<p>where <code>{text(question.asked.where)}</code></p>" if question.asked.where else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>Similar studies · Fieldglass</title>
-<style>{style}</style>
-</head>
-<body>
-<header><h1>Similar studies</h1><p class="not" role="note">{text(DISCLAIMER)}</p>
+    body = f"""<header><h1>Similar studies</h1><p class="not" role="note">{text(DISCLAIMER)}</p>
 {asked}{where}<p class="how">{text(how)}</p>{f"<ul>{notes}</ul>" if notes else ""}</header>
 <main>
 {rows or '<p class="how">Nothing was found.</p>'}
 </main>
 <footer>{text(DISCLAIMER)} Ids are keyed hashes. This page asks nothing of any other host.</footer>
-</body>
-</html>
 """
+    return document(body, title="Similar studies", style=style)
 
 
 def _row(collection: Collection, query: _Shown | None, hit: Hit, *, mapped: bool) -> str:
