@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldglass.errors import LoaderError, UsageError
+from fieldglass.errors import UsageError
 from fieldglass.loaders.paths import inside
 from fieldglass.types import Item, Problem, Sample
-from fieldglass_medical.archive import walk
 from fieldglass_medical.identity import Identity, default_key
 from fieldglass_medical.private_files import PrivateFiles, problem_of
 from fieldglass_medical.refusal import Refusal
@@ -55,26 +54,16 @@ class Nifti(PrivateFiles):
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """One item per file, from its header. A file's folder is its patient."""
-        root = self.real(root)
-        if not root.exists():
-            raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
-        base = self.base(root)
-        try:
-            for name in walk(root.resolve(), base):
-                if name.lower().endswith(_SUFFIXES):
-                    yield from self._item(name, base)
-        finally:
-            self.identity.flush()
+        base, names = self.files(root, _SUFFIXES)
+        for name in names:
+            yield from self._item(name, base)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The volumes, or why not."""
         base = self.base(root)
         for item in items:
             try:
-                name = self.identity.path(base, item.id)
-                if name is None:
-                    raise FileNotFoundError
-                yield self._sample(inside(base, name))
+                yield self._sample(self.path_of(item.id, base))
             except Exception as error:  # nibabel raises many kinds, and their texts hold the path
                 yield _problem(item.id, error)
 

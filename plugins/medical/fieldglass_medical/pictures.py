@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from fieldglass.errors import LoaderError, UsageError
+from fieldglass.errors import UsageError
 from fieldglass.loaders.formats import SUFFIXES
 from fieldglass.loaders.paths import inside, open_regular
 from fieldglass.loaders.picture import PictureError, decode, open_header
 from fieldglass.types import Item, Problem, Sample
-from fieldglass_medical.archive import walk
 from fieldglass_medical.crop import cropped, parse_crop
 from fieldglass_medical.identity import Identity, default_key
 from fieldglass_medical.path_groups import NO_PATIENT, PathGroups
@@ -62,27 +61,17 @@ class Pictures(PrivateFiles):
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """One item per picture, from its header; what is no picture by its suffix is passed over."""
-        root = self.real(root)
-        if not root.exists():
-            raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
-        base = self.base(root)
+        base, names = self.files(root, SUFFIXES)
         table = self.groups.load(base)
-        try:
-            for name in walk(root.resolve(), base):
-                if PurePosixPath(name).suffix.lower() in SUFFIXES:
-                    yield from self._item(name, base, table)
-        finally:
-            self.identity.flush()
+        for name in names:
+            yield from self._item(name, base, table)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The pictures, or why not."""
         base = self.base(root)
         for item in items:
             try:
-                name = self.identity.path(base, item.id)
-                if name is None:
-                    raise FileNotFoundError
-                with open_regular(inside(base, name)) as file:
+                with open_regular(self.path_of(item.id, base)) as file:
                     yield self._sample(file)
             except Exception as error:  # what libraries say may hold the path
                 yield _problem(item.id, error)

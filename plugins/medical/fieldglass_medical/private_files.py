@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fieldglass.loaders.paths import OutsideError, portable
+from fieldglass.errors import LoaderError
+from fieldglass.loaders.paths import OutsideError, inside, portable
 from fieldglass.types import Problem
-from fieldglass_medical.archive import base_of_root
+from fieldglass_medical.archive import base_of_root, walk
 from fieldglass_medical.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -42,9 +44,33 @@ class PrivateFiles:
             return root
         return Path(self.identity.path(Path(), root.name) or root)
 
+    def files(self, root: Path, suffixes: Collection[str]) -> tuple[Path, Iterator[str]]:
+        """The base of a root, and the names below it that end in one of the suffixes (lower case, with the dot).
+
+        What they taught the key's map is written when they are through. LoaderError where there is no such root.
+        """
+        root = self.real(root)
+        if not root.exists():
+            raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
+        base = base_of_root(root)
+        return base, self._walked(root, base, tuple(suffixes))
+
+    def path_of(self, file: str, base: Path) -> Path:
+        """Where the file of a hash lies. FileNotFoundError where the key's map does not know it."""
+        name = self.identity.path(base, file)
+        if name is None:
+            raise FileNotFoundError
+        return inside(base, name)
+
     def ids_of(self, path: Path, root: Path) -> list[str]:
         """What the ids of a file below a root are, or begin with before a "#"."""
         return [self.identity.of("file", portable(path.relative_to(self.base(root)).as_posix()))]
+
+    def _walked(self, root: Path, base: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
+        try:
+            yield from (name for name in walk(root.resolve(), base) if name.lower().endswith(suffixes))
+        finally:
+            self.identity.flush()
 
 
 def problem_of(subject: str, error: Exception, code: str, said: str) -> Problem:

@@ -7,15 +7,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldglass.errors import LoaderError, MissingExtraError, UsageError
+from fieldglass.errors import MissingExtraError, UsageError
 from fieldglass.loaders.paths import inside, open_regular
 from fieldglass.types import Item, Problem, Sample
-from fieldglass_medical.archive import walk
 from fieldglass_medical.crop import cropped, parse_crop
 from fieldglass_medical.identity import Identity, default_key
 from fieldglass_medical.path_groups import NO_PATIENT, PathGroups
@@ -69,17 +68,10 @@ class Video(PrivateFiles):
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """An item for each frame that is taken, from the header of its video."""
-        root = self.real(root)
-        if not root.exists():
-            raise LoaderError("There is no such folder or file.", hint="Check the path and its drive.")
-        base = self.base(root)
+        base, names = self.files(root, _SUFFIXES)
         table = self.groups.load(base)
-        try:
-            for name in walk(root.resolve(), base):
-                if PurePosixPath(name).suffix.lower() in _SUFFIXES:
-                    yield from self._items(name, base, table)
-        finally:
-            self.identity.flush()
+        for name in names:
+            yield from self._items(name, base, table)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The frames, or why not; a video is opened once for those that follow one another."""
@@ -124,10 +116,7 @@ class Video(PrivateFiles):
         left = list(items)
         while left:
             try:
-                name = self.identity.path(base, file)
-                if name is None:
-                    raise FileNotFoundError
-                with _opened(inside(base, name)) as video:
+                with _opened(self.path_of(file, base)) as video:
                     _header(video, self.max_pixels)
                     at = 0
                     for item in items[len(items) - len(left) :]:
