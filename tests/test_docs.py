@@ -114,7 +114,10 @@ def run_bash(block: Block, commands: Path) -> None:
     assert "Traceback" not in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=name(page), marks=[pytest.mark.slow] if page.parent != ROOT else []) for page in PAGES],
+)
 def test_every_block_runs(page, desk, warm):
     """Top to bottom, as a reader would type them; a page's Python blocks share their names."""
     names: dict[str, object] = {"__name__": "docs"}

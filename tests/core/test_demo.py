@@ -42,7 +42,7 @@ def test_photographs_are_copied_and_real(tmp_path):
 
 def test_an_unknown_demo_is_named(tmp_path):
     found = CliRunner().invoke(main, ["demo", "photografs", "--to", str(tmp_path)])
-    assert found.exit_code == 2 and "Did you mean 'photographs'?" in found.stderr
+    assert found.exit_code == 2 and "Did you mean 'photographs'" in found.stderr
 
 
 def test_demo_finds_what_it_says_with_the_real_encoder(tmp_path):
