@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.official_files import draw, write
+from official_files import draw, write
 
 CATEGORIES = ("dress", "shirt", "toptee")
 

@@ -9,7 +9,6 @@ import pytest
 
 import fieldglass
 import small_checkpoints as small
-from core.official_files import data, draw, write
 from fashion import official_fashion as files
 from fieldglass.errors import LoaderError, UsageError
 from fieldglass.registry import registry
@@ -17,6 +16,7 @@ from fieldglass.testing import BenchmarkContract
 from fieldglass.types import Ranking
 from fieldglass_fashion.benchmarks.facap import CATEGORIES, part_of
 from fieldglass_fashion.click_log import export_clicks
+from official_files import data, draw, write
 
 WRITTEN = {
     "fashion/shoes": files.shoes,

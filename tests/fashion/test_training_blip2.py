@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.official_files import draw, write
 from fashion import blip2_files as files
 from fashion import official_fashion
 from fieldglass._torchvision import require
@@ -17,6 +16,7 @@ from fieldglass.training import Position
 from fieldglass.types import Sample
 from fieldglass_fashion.blip2 import training_pairs
 from fieldglass_fashion.blip2.fashionblip2 import FashionBlip2
+from official_files import draw, write
 
 SMALL = {"bottleneck": 4, "channels": 8, "batch": 4, "held_out": 0.3, "lr": 0.01, "tau": 0.2}
 
