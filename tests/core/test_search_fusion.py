@@ -31,6 +31,33 @@ def test_calibration_over_all_or_over_the_matches(engine):
     assert "match the filter" in matches.notes[0]
 
 
+def test_each_of_many_queries_is_calibrated_over_its_own_matches(engine):
+    """Overlapping ones share products; the next kind of filter, rows left out and no match at all do not mix in."""
+    count = len(ASKED)
+    texts = random_rows(count, seed=9)
+    kinds = ["kind = 'hat'", "kind = 'hat' AND price < 200", "price > 150", "price < 0"]
+    queries = [Query(where=kinds[place * 4 // count], exclude=frozenset({f"i{place}"})) for place in range(count)]
+    together = engine.search(queries, composer=weicom(ASKED, texts, 0.4), k=10, calibrate="matches")
+    for place, query in enumerate(queries):
+        composer = weicom(ASKED[place : place + 1], texts[place : place + 1], 0.4)
+        alone = engine.search([query], composer=composer, k=10, calibrate="matches")[0]
+        assert together[place].ranking.positions.tolist() == alone.ranking.positions.tolist()
+        assert together[place].ranking.scores == pytest.approx(alone.ranking.scores, abs=1e-12)
+        left = [row for row in MATCHES[query.where] if row != place]
+        if left:
+            assert alone.ranking.scores == pytest.approx(
+                formula(ROWS[left], ASKED[place], texts[place], 0.4, range(len(left))), abs=1e-6
+            )
+
+
+MATCHES = {
+    "kind = 'hat'": range(0, 300, 3),
+    "kind = 'hat' AND price < 200": range(0, 200, 3),
+    "price > 150": range(151, 300),
+    "price < 0": [],
+}
+
+
 def formula(rows, picture, text, weight, allowed):
     from math import erfc, sqrt
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.tiny import TinyEncoder
 from fieldglass.collection import Collection
 from fieldglass.store import Field, Store
 from fieldglass.types import Query, QueryImage, QueryText
+from tiny import TinyEncoder
 
 
 def test_filtered_queries_answer_as_they_do_alone(tmp_path):

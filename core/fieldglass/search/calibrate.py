@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from fieldglass.search.rows import similarities
 
 if TYPE_CHECKING:
     from fieldglass.search.plan import Part, Plan
     from fieldglass.search.rows import SegmentRows
     from fieldglass.search.scope import Scope
     from fieldglass.search.view import View
-    from fieldglass.types import F64, I64, Moments
+    from fieldglass.types import F32, F64, I64, Bitmap, Moments
 
 __all__ = ["SAMPLE", "calibrate", "needs_calibration"]
 
 SAMPLE = 20_000  # items whose best-row scores stand for all, where a field has several rows per item
 CONSTANT = 1e-6  # of |q| |x|: less spread than this is rounding, and the scores are equal
 CHUNK = 4096
+HELD = 1 << 22  # scores at a time: 32 MiB
 
 
 def needs_calibration(plan: Plan) -> bool:
@@ -35,15 +34,11 @@ def calibrate(plan: Plan, view: View, scopes: Sequence[Scope], over: str) -> tup
     for part in plan.parts:
         rows = view.rows(part.field)
         if over == "matches":
-            whole = view.present(part.field)
-            seen = {id(scope): np.flatnonzero(scope.allowed & whole) for scope in scopes}
-            each = [_scanned(part, query, rows, seen[id(scope)]) for query, scope in enumerate(scopes)]
-            found.append((np.array([mean for mean, _ in each]), np.array([std for _, std in each])))
+            found.append(_together(part, rows, scopes, view.present(part.field)))
         elif rows.rows > 1:
             sample, note = _sample(view, part.field)
             notes += [note] if note else []
-            each = [_scanned(part, query, rows, sample) for query in range(plan.count)]
-            found.append((np.array([mean for mean, _ in each]), np.array([std for _, std in each])))
+            found.append(_scanned(part, rows, sample, np.arange(plan.count)))
         else:
             found.append(_exact(part, view.moments(part.field)))
     if plan.fusion.needs == "moments":
@@ -62,19 +57,61 @@ def _exact(part: Part, moments: Moments) -> tuple[F64, F64]:
     return mean + part.bias, np.where(std > noise, std, 0.0)
 
 
-def _scanned(part: Part, query: int, rows: SegmentRows, positions: I64) -> tuple[float, float]:
+def _together(part: Part, rows: SegmentRows, scopes: Sequence[Scope], whole: Bitmap) -> tuple[F64, F64]:
+    """Of each query over what its scope allows; queries whose matches overlap share the products."""
+    mean, std = np.zeros(len(scopes)), np.zeros(len(scopes))
+    seen = {id(scope): scope.allowed & whole for scope in scopes}
+    for queries in _overlapping([seen[id(scope)] for scope in scopes]):
+        mine = [seen[id(scopes[query])] for query in queries.tolist()]
+        union = np.flatnonzero(np.logical_or.reduce(mine))
+        allowed = None if all(each is mine[0] for each in mine) else np.stack([each[union] for each in mine])
+        mean[queries], std[queries] = _scanned(part, rows, union, queries, allowed)
+    return mean, std
+
+
+def _overlapping(matches: Sequence[Bitmap]) -> Iterator[I64]:
+    """Queries in order, parted where they would share less than half of the rows of all."""
+    first, union = 0, matches[0]
+    for query, each in enumerate(matches):
+        more = union if each is union else union | each
+        if 2 * np.count_nonzero(each) < np.count_nonzero(more) or 2 * np.count_nonzero(union) < np.count_nonzero(more):
+            yield np.arange(first, query)
+            first, more = query, each
+        union = more
+    yield np.arange(first, len(matches))
+
+
+def _scanned(
+    part: Part, rows: SegmentRows, positions: I64, queries: I64, allowed: Bitmap | None = None
+) -> tuple[F64, F64]:
+    """Mean and std (n,) of the scores of rows, or of those (n, m) that each query is allowed; float64 throughout."""
+    mean, std = np.zeros(len(queries)), np.zeros(len(queries))
     if len(positions) == 0:
-        return 0.0, 0.0
-    scores = np.concatenate(
-        [
-            similarities(rows.gather(positions[start : start + CHUNK]), part.vectors[query], rows.reduce)
-            for start in range(0, len(positions), CHUNK)
-        ]
-    )
-    mean = float(scores.mean())
-    std = float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
-    noise = CONSTANT * float(np.abs(scores).max())
-    return mean + part.bias, std if std > noise else 0.0
+        return mean, std
+    step = max(1, HELD // len(positions))
+    for first in range(0, len(queries), step):
+        mine = slice(first, first + step)
+        vectors = part.vectors[queries[mine]].astype(np.float64)
+        scores = np.concatenate(
+            [
+                _products(rows.gather(positions[start : start + CHUNK]), vectors, rows.reduce)
+                for start in range(0, len(positions), CHUNK)
+            ]
+        ).T
+        for place, row in enumerate(scores, first):
+            kept = row if allowed is None else row[allowed[place]]
+            if not len(kept):
+                continue
+            spread = float(kept.std(ddof=1)) if len(kept) > 1 else 0.0
+            mean[place] = float(kept.mean()) + part.bias
+            std[place] = spread if spread > CONSTANT * float(np.abs(kept).max()) else 0.0
+    return mean, std
+
+
+def _products(block: F32, vectors: F64, reduce: str) -> F64:
+    """Scores (b, n) of items (b, rows, d) against vectors (n, d)."""
+    every = block.astype(np.float64) @ vectors.T
+    return np.asarray(every.sum(axis=1) if reduce == "sum" else every.max(axis=1))
 
 
 def _sample(view: View, field: str) -> tuple[I64, str]:
