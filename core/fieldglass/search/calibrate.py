@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,10 +32,13 @@ def calibrate(plan: Plan, view: View, scopes: Sequence[Scope], over: str) -> tup
     """The plan with its statistics, and what to tell about them. `over` is "all" or "matches"."""
     notes: list[str] = []
     found: list[tuple[F64, F64]] = []
+    shared: dict[str, list[_Shared]] = {}
     for part in plan.parts:
         rows = view.rows(part.field)
         if over == "matches":
-            found.append(_together(part, rows, scopes, view.present(part.field)))
+            if part.field not in shared:
+                shared[part.field] = list(_sharing(scopes, view.present(part.field)))
+            found.append(_together(part, rows, shared[part.field]))
         elif rows.rows > 1:
             sample, note = _sample(view, part.field)
             notes += [note] if note else []
@@ -57,28 +61,41 @@ def _exact(part: Part, moments: Moments) -> tuple[F64, F64]:
     return mean + part.bias, np.where(std > noise, std, 0.0)
 
 
-def _together(part: Part, rows: SegmentRows, scopes: Sequence[Scope], whole: Bitmap) -> tuple[F64, F64]:
-    """Of each query over what its scope allows; queries whose matches overlap share the products."""
-    mean, std = np.zeros(len(scopes)), np.zeros(len(scopes))
-    seen = {id(scope): scope.allowed & whole for scope in scopes}
-    for queries in _overlapping([seen[id(scope)] for scope in scopes]):
-        mine = [seen[id(scopes[query])] for query in queries.tolist()]
-        union = np.flatnonzero(np.logical_or.reduce(mine))
-        allowed = None if all(each is mine[0] for each in mine) else np.stack([each[union] for each in mine])
-        mean[queries], std[queries] = _scanned(part, rows, union, queries, allowed)
-    return mean, std
+@dataclass(frozen=True)
+class _Shared:
+    """Queries that follow one another, the rows that any of them matches, and (queries, rows) which, unless all."""
+
+    queries: I64
+    positions: I64
+    allowed: Bitmap | None
 
 
-def _overlapping(matches: Sequence[Bitmap]) -> Iterator[I64]:
+def _together(part: Part, rows: SegmentRows, shared: Sequence[_Shared]) -> tuple[F64, F64]:
+    """Of each query over what its scope allows."""
+    each = [_scanned(part, rows, one.positions, one.queries, one.allowed) for one in shared]
+    return np.concatenate([mean for mean, _ in each]), np.concatenate([std for _, std in each])
+
+
+def _sharing(scopes: Sequence[Scope], whole: Bitmap) -> Iterator[_Shared]:
     """Queries in order, parted where they would share less than half of the rows of all."""
+    seen = {id(scope): scope.allowed & whole for scope in scopes}
+    matches = [seen[id(scope)] for scope in scopes]
     first, union = 0, matches[0]
     for query, each in enumerate(matches):
-        more = union if each is union else union | each
-        if 2 * np.count_nonzero(each) < np.count_nonzero(more) or 2 * np.count_nonzero(union) < np.count_nonzero(more):
-            yield np.arange(first, query)
+        if each is union:
+            continue
+        more = union | each
+        if 2 * min(np.count_nonzero(each), np.count_nonzero(union)) < np.count_nonzero(more):
+            yield _of(matches, first, query, union)
             first, more = query, each
         union = more
-    yield np.arange(first, len(matches))
+    yield _of(matches, first, len(matches), union)
+
+
+def _of(matches: Sequence[Bitmap], first: int, stop: int, union: Bitmap) -> _Shared:
+    mine, positions = matches[first:stop], np.flatnonzero(union)
+    allowed = None if all(each is mine[0] for each in mine) else np.stack([each[positions] for each in mine])
+    return _Shared(np.arange(first, stop), positions, allowed)
 
 
 def _scanned(
