@@ -10,7 +10,7 @@ from fieldglass.errors import UsageError, WeightsMissingError
 from fieldglass.models.card_files import cards
 from fieldglass.models.hub import Part, find
 
-__all__ = ["hub_parts", "weight_file"]
+__all__ = ["hub_parts", "kept_name", "weight_file"]
 
 _HUB = "hf:"
 
@@ -44,3 +44,8 @@ def _part(given: str) -> Part:
     if len(pieces) != 3 or not all(pieces) or ".." in pieces[2].split("/"):
         raise UsageError(f"{given!r} names no file of the hub.", hint="Write hf:ORG/REPO/FILE.")
     return Part("/".join(pieces[:2]), (pieces[2],))
+
+
+def kept_name(given: object, path: Path) -> str:
+    """What a collection keeps of weights: their name on the hub as it was given, else where the file was found."""
+    return str(given) if str(given).startswith(_HUB) else str(path)

@@ -9,7 +9,7 @@ from fieldglass.errors import MissingExtraError, WeightsError
 from fieldglass.models import card, weights
 from fieldglass.models.cache import sha256_of
 from fieldglass.models.carriers import carried, locate
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass_geo.geoclip_network import HEAD, LOCATION, SCALE
 
 __all__ = ["Source", "source"]
@@ -68,7 +68,7 @@ def source(given: str) -> Source:
     if all(each.is_file() for each in apart.values()):
         return Source(apart, str(path))
     found = weight_file(given, "geo/geoclip", (_WHOLE,))
-    return Source({found.name: found}, given if given.startswith("hf:") else str(found))
+    return Source({found.name: found}, kept_name(given, found))
 
 
 def _scalar(path: Path) -> Any:

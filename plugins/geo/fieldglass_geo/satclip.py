@@ -15,7 +15,7 @@ from fieldglass.encoders.location import SatClipLocation, on_globe
 from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError
 from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass.types import Accepts, Prepared
 from fieldglass_geo.satclip_checkpoint import BANDS, network, tensors, variant
 
@@ -76,7 +76,7 @@ class SatClip:
             "geo-satclip", weights=sha256_of(path), sh_variant=chosen, precision=self._placement.precision, version=1
         )
         self.options: Mapping[str, Any] = {
-            "weights": str(weights) if str(weights).startswith("hf:") else str(path),
+            "weights": kept_name(weights, path),
             "sh_variant": sh_variant,
             "precision": self._placement.precision,
         }

@@ -14,7 +14,7 @@ from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
 from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass.types import Accepts, Prepared
 from fieldglass_remote_sensing.normalisation import RECIPES
 from fieldglass_remote_sensing.resizing import resize
@@ -90,7 +90,7 @@ class Backbone:
             version=1,
             precision=self._placement.precision,
         )
-        kept = weights if weights.startswith("hf:") else str(path)
+        kept = kept_name(weights, path)
         self.options: Mapping[str, Any] = {
             "weights": kept,
             "normalise": normalise,

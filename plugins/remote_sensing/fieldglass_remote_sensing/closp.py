@@ -15,7 +15,7 @@ from fieldglass.encoders.location import SatClipLocation
 from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError
 from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass.types import Accepts, Prepared
 from fieldglass_remote_sensing.closp_checkpoint import TextTower, parts_of, read
 from fieldglass_remote_sensing.resizing import resize
@@ -87,7 +87,7 @@ class Closp:
             sh_variant=sh_variant if located else "",
             precision=self._placement.precision,
         )
-        kept = weights if weights.startswith("hf:") else str(self._path)
+        kept = kept_name(weights, self._path)
         self.options: Mapping[str, Any] = {
             "weights": kept, "sh_variant": sh_variant, "precision": self._placement.precision,
         }  # fmt: skip

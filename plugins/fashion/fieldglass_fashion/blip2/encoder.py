@@ -13,6 +13,7 @@ from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError
 from fieldglass.models.cache import sha256_of
+from fieldglass.models.files import kept_name
 from fieldglass.types import Accepts, Prepared
 from fieldglass_fashion.blip2.checkpoint import build, located, opened, preprocessing
 from fieldglass_fashion.blip2.words import WordPieces
@@ -50,7 +51,7 @@ class Blip2Base:
             self.name, weights=self._digest, preprocess=self._preprocess.digest(), tokens=tokens,
             precision=self._placement.precision, version=1,
         )  # fmt: skip
-        kept = weights if str(weights).startswith("hf:") else str(path)
+        kept = kept_name(weights, path)
         asked = {"weights": kept, "resize_mode": resize_mode, "pad_ratio": pad_ratio}
         self.options: Mapping[str, Any] = {
             **{name: value for name, value in asked.items() if value}, "tokens": tokens,

@@ -11,7 +11,7 @@ from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError
 from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass.types import Accepts, Prepared
 from fieldglass_fashion.blip2.encoder import Blip2Base
 from fieldglass_fashion.blip2.trained import added, read_trained
@@ -64,7 +64,7 @@ class FashionBlip2(Blip2Base):
         self.dim = self.heads * int(query.channels.out_features)
         self._added = Once(lambda: module.to(self.device))
         self.fingerprint = fingerprint(self.name, base=self.fingerprint, trained=sha256_of(path), version=1)
-        self.options = {**self.options, "trained": trained if str(trained).startswith("hf:") else str(path)}
+        self.options = {**self.options, "trained": kept_name(trained, path)}
 
     def images(self, batch: Sequence[Prepared]) -> F32:
         """(n, 1, 3072) float32, unit: the heads of candidates."""

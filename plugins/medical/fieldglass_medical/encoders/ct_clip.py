@@ -14,7 +14,7 @@ from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
 from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass.types import Accepts, Prepared, Sample
 from fieldglass_medical.encoders.bert import bert, part
 from fieldglass_medical.encoders.ct_vit import build, slabs_of, tokens
@@ -98,7 +98,7 @@ class CtClip:
             self.name, weights=sha256_of(path), tokenizer=sha256_of(table) if table else "",
             volume=self._slabs.volume, precision=self._placement.precision, version=1,
         )  # fmt: skip
-        kept = weights if weights.startswith("hf:") else str(path)
+        kept = kept_name(weights, path)
         self.options: Mapping[str, Any] = {
             "weights": kept, **({"tokenizer": tokenizer} if tokenizer else {}), "size": size, "depth": depth,
             "precision": self._placement.precision,

@@ -13,7 +13,7 @@ from fieldglass.encoders.preprocess import Preprocess
 from fieldglass.errors import UsageError
 from fieldglass.models import weights as weight_files
 from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass.types import Prepared
 from fieldglass_medical.encoders.display import Display
 from fieldglass_medical.encoders.transformer import PictureTransformer, build, geometry
@@ -65,7 +65,7 @@ class EndoFinder(PictureTransformer):
             self.name, weights=sha256_of(path), preprocess=preprocess.digest(), window=window, hash=hash,
             precision=placement.precision, version=1,
         )  # fmt: skip
-        kept = weights if weights.startswith("hf:") else str(path)
+        kept = kept_name(weights, path)
         self.options: Mapping[str, Any] = {
             "weights": kept, "hash": hash, "resize_mode": resize_mode, "window": window,
             "precision": placement.precision,

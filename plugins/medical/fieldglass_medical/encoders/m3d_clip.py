@@ -15,7 +15,7 @@ from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
 from fieldglass.models.cache import sha256_of
 from fieldglass.models.carriers import carried
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass.types import Accepts, Prepared, Sample
 from fieldglass_medical.encoders.bert import bert, part
 from fieldglass_medical.encoders.display import Display, accepted
@@ -87,7 +87,7 @@ class M3DClip:
             self.name, weights=sha256_of(path), tokenizer=sha256_of(table), sizes=self._sizes, window=window,
             precision=self._placement.precision, version=1,
         )  # fmt: skip
-        kept = weights if weights.startswith("hf:") else str(path)
+        kept = kept_name(weights, path)
         self.options: Mapping[str, Any] = {
             "weights": kept, **({"tokenizer": tokenizer} if tokenizer else {}), "window": window,
             "precision": self._placement.precision,

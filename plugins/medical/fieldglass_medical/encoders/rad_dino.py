@@ -14,7 +14,7 @@ from fieldglass.encoders.preprocess import Preprocess
 from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
 from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import weight_file
+from fieldglass.models.files import kept_name, weight_file
 from fieldglass_medical.encoders.display import Display
 from fieldglass_medical.encoders.transformer import PictureTransformer, build, geometry
 
@@ -82,7 +82,7 @@ class RadDino(PictureTransformer):
             self.name, weights=sha256_of(path), preprocess=preprocess.digest(), window=window,
             precision=placement.precision, version=1,
         )  # fmt: skip
-        kept = weights if weights.startswith("hf:") else str(path)
+        kept = kept_name(weights, path)
         self.options: Mapping[str, Any] = {
             "weights": kept, **({"processor": processor} if processor else {}), "window": window,
             "precision": placement.precision,
