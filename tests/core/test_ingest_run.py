@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from itertools import pairwise
 
 import numpy as np
@@ -366,3 +368,19 @@ def test_on_a_gpu_one_batch_is_encoded_at_a_time(store, photos):
     ingest(store, photos, encoder=encoder, batch=2)
     assert encoder.encoded == 12
     assert encoder.most_inside == 1
+
+
+def test_no_reader_of_the_ingest_itself_keeps_the_log_from_shrinking(store, photos, monkeypatch):
+    monkeypatch.setattr("fieldglass.ingest.run.COMMIT_ROWS", 4)
+    left = []
+
+    def look(progress):
+        with closing(sqlite3.connect(store.path / "catalogue.sqlite")) as other:
+            _, log, done = other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if progress.committed:
+            left.append(log - done)
+
+    store.snapshot()  # what a search before it left open
+    ingest(store, photos, encoder=Counting(), batch=4, progress=look)
+    assert left
+    assert set(left) == {0}

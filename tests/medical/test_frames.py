@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from io import BytesIO
 
 import numpy as np
 import pydicom
@@ -15,6 +16,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGExtended12Bit
 from fieldglass.types import Item, Problem
 from fieldglass_medical.codestream import claimed_size
 from fieldglass_medical.decode import check_syntax
+from fieldglass_medical.file_meta import may_be_deflated
 from fieldglass_medical.loader import Dicom
 from fieldglass_medical.refusal import Refusal
 from medical.dicom_files import dicom
@@ -218,3 +220,29 @@ def test_what_is_cut_off_is_zero_where_that_is_asked_for(tmp_path):
     assert [each.severity for each in scanned(path, lenient=True)[2]] == ["error"]
     path.write_bytes(whole)
     assert not scanned(path, lenient=True)[2] and "truncated" not in scanned(path, lenient=True)[1][0].metadata
+
+
+def meta_element(element, vr, value):
+    length = len(value).to_bytes(4, "little") if vr == b"OB" else len(value).to_bytes(2, "little")
+    return b"\x02\x00" + element.to_bytes(2, "little") + vr + (b"\0\0" if vr == b"OB" else b"") + length + value
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        ([(0x10, b"UI", b"1.2.840.10008.1.2.1\0")], False),
+        ([(0x10, b"UI", b"1.2.840.10008.1.2.1.99")], True),
+        ([(0x02, b"OB", b"\1" * 70_000), (0x10, b"UI", b"1.2.840.10008.1.2.1.99")], True),
+        ([(0x10, b"UI", b"1.2.840.10008.1.2.1\0"), (0x10, b"UI", b"1.2.840.10008.1.2.1.99")], True),
+        ([(0x02, b"\0\1", b""), (0x10, b"UI", b"1.2.840.10008.1.2.1.99")], True),
+        ([(0x02, b"UL", b"\1\0\0\0")] * 65, True),
+    ],
+    ids=["plain", "deflated", "far behind", "said twice", "no value type", "endless"],
+)
+def test_a_deflated_syntax_is_not_overlooked(elements, expected):
+    meta = b"".join(meta_element(*each) for each in elements)
+    assert may_be_deflated(BytesIO(meta + b"\x08\x00\x05\x00CS\x00\x00")) is expected
+
+
+def test_a_meta_header_that_ends_in_an_element_is_left_to_the_parser():
+    assert may_be_deflated(BytesIO(meta_element(0x10, b"UI", b"1.2.840.10008.1.2.1.99")[:-5]))

@@ -44,7 +44,8 @@ __all__ = ["COMMIT_ROWS", "COMMIT_SECONDS", "ingest"]
 
 COMMIT_ROWS = 1024
 COMMIT_SECONDS = 10.0
-_SCAN = 1024  # items compared with the catalogue at a time
+_SCAN = 64  # items compared with the catalogue at a time, at first: nothing is encoded meanwhile
+_MOST_SCANNED = 1024
 _AHEAD = 20_000  # items the scan may be ahead of the encoder, so that the time left can be told
 _FIRST = 4  # items read before the threads start: a broken encoder shows there
 _LEAST = 8  # items of a batch near the end
@@ -118,6 +119,7 @@ def ingest(
             encode_lock=encode_lock(encoder),
             hook_options=kept_options(store.snapshot()),
         )
+        store.release()
         run = _Run(writer, source, field, comparison, step, batch, progress, stop or threading.Event())
         run.drive(_found(made, loader, root, limit), workers or (cores() + (4 if on_gpu(encoder) else 0)))
         report = run.finish(prune=prune, whole=limit is None)
@@ -185,6 +187,7 @@ class _Run:
         self._scanned = False
         self._interrupted = False
         self._emptied = 0
+        self._chunk = _SCAN
         self.new = self.changed = self.unchanged = self.problems = self.committed = 0
 
     def drive(self, found: Iterator[Item | Problem], workers: int) -> None:
@@ -276,8 +279,9 @@ class _Run:
             return
 
     def _scan(self, found: Iterator[Item | Problem]) -> None:
-        chunk = list(islice(found, _SCAN))
-        self._scanned = len(chunk) < _SCAN
+        chunk = list(islice(found, self._chunk))
+        self._scanned = len(chunk) < self._chunk
+        self._chunk = min(2 * self._chunk, _MOST_SCANNED)
         result = self._comparison(chunk)
         self._backlog.extend(result.tasks)
         self._faults.extend(result.faults)

@@ -82,6 +82,11 @@ class Store:
                 self._cached = mark, self._fresh()
             return self._cached[1]
 
+    def release(self) -> None:
+        """Let go of the snapshot that is kept for the next reader: the write-ahead log grows while one is open."""
+        with self._lock:
+            self._cached = None
+
     @contextmanager
     def writer(self, purpose: str) -> Iterator[Writer]:
         """The one writer, until the block ends. LockedError says who else holds it; ReadOnlyError where nobody can."""

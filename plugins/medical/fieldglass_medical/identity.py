@@ -7,6 +7,7 @@ import hmac
 import os
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -60,14 +61,20 @@ class Identity:
 
     def path(self, root: Path, identifier: str) -> str | None:
         """The path that `remember` kept, or None."""
-        found = self._pending.get((str(root), identifier))
-        if found is not None:
-            return found
-        with closing(self._connect()) as database:
-            row = database.execute(
-                "SELECT path FROM paths WHERE root = ? AND id = ?", (str(root), identifier)
-            ).fetchone()
-        return row[0] if row else None
+        return self.some_paths(root, [identifier]).get(identifier)
+
+    def some_paths(self, root: Path, identifiers: Sequence[str]) -> dict[str, str]:
+        """Those of some ids that `remember` kept, with their paths."""
+        found = {each: path for each in identifiers if (path := self._pending.get((str(root), each))) is not None}
+        rest = [each for each in identifiers if each not in found]
+        if rest:
+            with closing(self._connect()) as database:
+                for start in range(0, len(rest), _BATCH):
+                    some = rest[start : start + _BATCH]
+                    marks = ", ".join("?" * len(some))
+                    asked = f"SELECT id, path FROM paths WHERE root = ? AND id IN ({marks})"
+                    found.update(database.execute(asked, (str(root), *some)))
+        return found
 
     def paths(self, root: Path) -> dict[str, str]:
         """Every id of a root that `remember` kept, with its path."""

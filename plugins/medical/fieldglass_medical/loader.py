@@ -128,8 +128,15 @@ class Dicom(PrivateFiles):
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """Hounsfield units for CT, 0..1 after the window for other grey pictures, sRGB for colour."""
-        for file, run in groupby(items, key=lambda item: str(item.locator.get("file", item.id))):
-            yield from self._read_file(file, list(run), root)
+        base = self.base(root)
+        files = [(file, list(run)) for file, run in groupby(items, key=_file_of)]
+        try:
+            places = self.identity.some_paths(base, [file for file, _ in files])
+        except Exception as error:  # the map beside the key is damaged
+            yield from (problem_of(item.id, error, "dicom-pixels", "The pixels cannot be decoded") for item in items)
+            return
+        for file, run in files:
+            yield from self._read_file(places.get(file), run, base)
 
     def preview(self, sample: Sample) -> NDArray[np.uint8]:
         """(H, W, 3) uint8; Hounsfield units through the window of the options, a volume by its middle slice."""
@@ -173,7 +180,9 @@ class Dicom(PrivateFiles):
     def volume(self, item: Item, root: Path) -> Volume:
         """The volume of an item that is one, with its affine. Refusal for one that is none."""
         base = self.base(root)
-        place = self.identity.path(base, str(item.locator.get("file", item.id)))
+        return self._volume(item, self.identity.path(base, _file_of(item)), base)
+
+    def _volume(self, item: Item, place: str | None, base: Path) -> Volume:
         if place is None:
             raise FileNotFoundError
         if "axes" not in item.locator:
@@ -188,16 +197,15 @@ class Dicom(PrivateFiles):
             lenient=self.lenient,
         )
 
-    def _read_file(self, subject: str, items: list[Item], root: Path) -> Iterator[Sample | Problem]:
+    def _read_file(self, place: str | None, items: list[Item], base: Path) -> Iterator[Sample | Problem]:
         """Items of one file, opened once; a frame that fails costs no other."""
-        left, base = list(items), self.base(root)
+        left = list(items)
         while left:
             try:
-                place = self.identity.path(base, subject)
                 if place is None:
                     raise FileNotFoundError
                 if "axes" in left[0].locator:
-                    yield self.volume(left[0], root).sample()
+                    yield self._volume(left[0], place, base).sample()
                     left.pop(0)
                     continue
                 with open_place(base, place) as file:
@@ -215,6 +223,10 @@ class Dicom(PrivateFiles):
                         left.pop(0)
             except Exception as error:
                 yield problem_of(left.pop(0).id, error, "dicom-pixels", "The pixels cannot be decoded")
+
+
+def _file_of(item: Item) -> str:
+    return str(item.locator.get("file", item.id))
 
 
 def _spacing(text: str) -> tuple[float, float, float] | None:

@@ -17,6 +17,7 @@ from pydicom.filereader import read_preamble
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from fieldglass_medical.file_meta import may_be_deflated
 from fieldglass_medical.refusal import Refusal
 
 __all__ = ["MAX_BYTES", "Opened", "looks_like_dicom", "open_dicom"]
@@ -79,6 +80,11 @@ def _assumed(header: Any, length: int) -> Any:
 def _inflated(file: IO[bytes]) -> IO[bytes]:
     """The same file, or where its data set is deflated, one in memory that is not."""
     read_preamble(file, force=False)
+    start = file.tell()
+    if not may_be_deflated(file):
+        file.seek(0)
+        return file
+    file.seek(start)
     meta = pydicom.filereader._read_file_meta_info(file)
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         file.seek(0)
@@ -87,11 +93,11 @@ def _inflated(file: IO[bytes]) -> IO[bytes]:
     plain = BytesIO()
     plain.write(b"\0" * 128 + b"DICM")
     write_file_meta_info(plain, meta, enforce_standard=False)
-    start = plain.tell()
+    begin = plain.tell()
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     while chunk := stream.unconsumed_tail or file.read(_CHUNK):
         plain.write(stream.decompress(chunk, _CHUNK))
-        if plain.tell() - start > MAX_BYTES:
+        if plain.tell() - begin > MAX_BYTES:
             raise Refusal("dicom-too-large", "Deflated, it grows over the limit.")
         if stream.eof:
             break

@@ -9,7 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["colour", "grey", "in_hounsfield", "number", "padding", "rescale", "window"]
+__all__ = [
+    "colour", "eight_bit", "grey", "in_hounsfield", "number", "padding", "rescale", "shades", "thrice", "window",
+]  # fmt: skip
 
 
 def rescale(stored: NDArray[Any], dataset: Any) -> NDArray[np.float32]:
@@ -83,6 +85,26 @@ def window(values: NDArray[np.float32], center: float, width: float, function: s
     found -= np.float32(low)
     found /= np.float32(span)
     return np.clip(found, 0, 1, out=found)
+
+
+def shades(values: NDArray[np.float32], center: float, width: float) -> NDArray[np.uint8]:
+    """Values through a window as whole numbers 0..255."""
+    return eight_bit(window(values, center, width))
+
+
+def eight_bit(unit: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """0..1 to the nearest of 0..255. Overwrites what it is given."""
+    unit *= np.float32(255)
+    unit += np.float32(0.5)
+    return unit.astype(np.uint8)
+
+
+def thrice(*bands: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(..., 3) of three arrays, or of one, for red, green and blue. Several times as fast as `np.repeat`."""
+    found = np.empty((*bands[0].shape, 3), dtype=np.uint8)
+    for place in range(3):
+        found[..., place] = bands[place % len(bands)]
+    return found
 
 
 def colour(stored: NDArray[Any], dataset: Any) -> NDArray[np.uint8]:

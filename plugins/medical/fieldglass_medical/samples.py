@@ -10,7 +10,7 @@ from fieldglass.types import Sample
 from fieldglass_medical.decode import frames
 from fieldglass_medical.frames import count, frame_header
 from fieldglass_medical.opening import Opened
-from fieldglass_medical.pixels import colour, grey, in_hounsfield, padding, rescale, window
+from fieldglass_medical.pixels import colour, eight_bit, grey, in_hounsfield, padding, rescale, shades, thrice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,10 +55,9 @@ def shown(sample: Sample, center: float, width: float) -> NDArray[np.uint8]:
         content, mask = content[middle], None if mask is None else mask[middle]
     if sample.units == "srgb8":
         return np.asarray(content)
-    shades = window(content, center, width) if sample.units == "HU" else np.clip(content, 0, 1)
-    if mask is not None:
-        shades = np.where(mask[..., None], shades, 0)
-    return np.repeat((shades * 255 + 0.5).astype(np.uint8), 3, axis=-1)
+    plane = content[..., 0]
+    found = shades(plane, center, width) if sample.units == "HU" else eight_bit(np.clip(plane, 0, 1))
+    return thrice(found if mask is None else np.where(mask, found, np.uint8(0)))
 
 
 def spacing_of(header: Any) -> tuple[float, float] | None:

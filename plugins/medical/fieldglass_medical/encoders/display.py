@@ -9,7 +9,7 @@ import numpy as np
 
 from fieldglass.errors import UsageError
 from fieldglass.types import Accepts, Sample
-from fieldglass_medical.pixels import window
+from fieldglass_medical.pixels import eight_bit, shades, thrice
 from fieldglass_medical.windows import parse_window
 
 if TYPE_CHECKING:
@@ -68,18 +68,14 @@ class Display:
     def render(self, values: NDArray[Any], units: str, mask: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
         """(..., 1 or 3) values -> (..., 3) uint8; what the mask leaves out, and NaN, is black."""
         if units == "srgb8":
-            shades = np.asarray(values, dtype=np.uint8)
+            bands = [np.asarray(values[..., band], dtype=np.uint8) for band in range(values.shape[-1])]
+        elif units == "HU":
+            finite = np.fmin(np.fmax(np.asarray(values[..., 0], dtype=np.float32), -32768), 65535)  # NaN is lowest
+            bands = [shades(finite, *each) for each in self._windows()]
         else:
-            numbers = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=-np.inf if units == "HU" else 0.0)
-            scaled = self._through(numbers) if units == "HU" else np.clip(numbers, 0, 1)
-            shades = (scaled * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-        if mask is not None:
-            shades = np.where(mask[..., None], shades, np.uint8(0))
-        return np.ascontiguousarray(np.broadcast_to(shades, (*shades.shape[:-1], 3)))
-
-    def _through(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        finite = np.clip(values, -32768, 65535)
-        return np.concatenate([window(finite, *each) for each in self._windows()], axis=-1)
+            numbers = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0)
+            bands = [eight_bit(np.clip(numbers[..., band], 0, 1)) for band in range(values.shape[-1])]
+        return thrice(*(each if mask is None else np.where(mask, each, np.uint8(0)) for each in bands))
 
     def _windows(self) -> list[tuple[float, float]]:
         return [parse_window(each) for each in self.window.split("/")]
