@@ -84,7 +84,8 @@ def frames(opened: Opened, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
     which is not compressed are 0: `check_size` says whether it may lack any.
     """
     check_syntax(opened.syntax)
-    options = as_pixel_options(opened.header, pixel_keyword=_at_value(opened))
+    keyword, value_type = _at_value(opened)
+    options = as_pixel_options(opened.header, pixel_keyword=keyword, pixel_vr=value_type)
     options["transfer_syntax_uid"] = opened.syntax
     decoder = get_decoder(opened.syntax)
     plugin = _plugin(decoder)
@@ -137,19 +138,23 @@ def _hint(syntax: Any) -> str:
     return f" pip install 'fieldglass-medical[{extra}]' (GPL)." if extra else ""
 
 
-def _at_value(opened: Opened) -> str:
-    """The keyword of the pixel element; the file is left at its value."""
+def _at_value(opened: Opened) -> tuple[str, str]:
+    """Keyword and value type of the pixel element, "" where it has none; the file is left at its value.
+
+    Bytes of type OW lie swapped in a big endian file.
+    """
     opened.file.seek(opened.at)
     head = opened.file.read(8)
     if len(head) < 8:
         raise Refusal("dicom-no-picture", "It has no pixels.")
     group, element = struct.unpack("<HH" if opened.syntax.is_little_endian else ">HH", head[:4])
-    if head[4:6] in _VALUE_TYPES:  # as it is written, whatever the syntax says
+    explicit = head[4:6] in _VALUE_TYPES  # as it is written, whatever the syntax says
+    if explicit:
         opened.file.read(4)
     keyword = _KEYWORDS.get(group << 16 | element)
     if keyword is None:
         raise Refusal("dicom-no-picture", "It has no pixels.")
-    return keyword
+    return keyword, head[4:6].decode() if explicit else ""
 
 
 def _streams(opened: Opened, indices: Sequence[int], options: dict[str, Any]) -> Iterator[bytes]:
