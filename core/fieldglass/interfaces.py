@@ -57,7 +57,8 @@ class Loader(Protocol):
     `private` (medical): ids, journal, logs and errors hold keyed hashes; the map to paths lies
     beside the key, outside the collection. A loader may also have `base(root) -> Path`, the folder that item paths
     are relative to, `queries`, the name of the loader that reads one picture to search with (a table has "files"),
-    and `exclude_group`, the group ("patient") whose items are no hits of one another by default. A private one may have
+    `exclude_group`, the group ("patient") whose items are no hits of one another by default, and `notice`, a sentence
+    that a collection keeps and every result of it bears ("not for diagnosis"). A private one may have
     `conceal(root) -> Path`, a relative name kept for a root, which its methods take too, and `ids_of(path, root)`, what
     the ids of a file's items are, or begin with before a "#".
     """

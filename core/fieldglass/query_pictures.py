@@ -53,29 +53,29 @@ class PictureReader:
     def _file(self, path: Path, wanted: str | None) -> tuple[Item, Sample]:
         if path.is_dir() or not path.exists():
             raise QueryError(f"There is no picture {str(path)!r}.")
-        root = path.resolve()
-        item = _only(self.loader.scan(root), path.name, wanted)
+        root, named = path.resolve(), "" if self.loader.private else f" {path.name!r}"  # a path may tell who someone is
+        item = _only(self.loader.scan(root), path.name, named, wanted)
         answer = next(iter(self.loader.read([item], root)))
         if isinstance(answer, Problem):
-            raise QueryError(f"The picture {path.name!r} cannot be read: {answer.message}")
+            raise QueryError(f"The picture{named} cannot be read: {answer.message}")
         return item, answer
 
 
-def _only(found: Iterator[Item | Problem], name: str, wanted: str | None) -> Item:
+def _only(found: Iterator[Item | Problem], name: str, named: str, wanted: str | None) -> Item:
     answers = list(found)
     items = [each for each in answers if isinstance(each, Item)]
     if wanted is not None:
         chosen = [each for each in items if each.id == wanted or each.id.endswith(wanted)]
         if len(chosen) == 1:
             return chosen[0]
-        raise QueryError(f"{name!r} has no item {wanted!r}.", hint=_listed(items))
+        raise QueryError(f"The file{named} has no item {wanted!r}.", hint=_listed(items))
     if len(items) > 1:
-        raise QueryError(f"{name!r} holds {len(items)} items.", hint=f"Name one by --item. {_listed(items)}")
+        raise QueryError(f"The file{named} holds {len(items)} items.", hint=f"Name one by --item. {_listed(items)}")
     if items:
         return items[0]
     for each in answers:
         if isinstance(each, Problem):
-            raise QueryError(f"The picture {name!r} cannot be read: {each.message}")
+            raise QueryError(f"The picture{named} cannot be read: {each.message}")
     return Item(portable(name), (portable(name),))  # passed over by its name; its content decides
 
 

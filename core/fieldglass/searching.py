@@ -306,7 +306,7 @@ class Searchable:
             exact=outcome.exact,
             elapsed_ms=spent,
             matched=outcome.matched,
-            notes=outcome.notes,
+            notes=(*snapshot.notices, *outcome.notes),
             asked=question.asked,
             reranker=outcome.reranker,
         )

@@ -115,6 +115,27 @@ def test_studies_are_scored_by_their_best_item_or_the_mean(place):
         assert [hit["score"] for hit in hits] == pytest.approx([score for score, _ in wanted], abs=1e-6)
 
 
+def test_every_form_of_an_answer_says_that_it_is_no_diagnosis(place):
+    query = place / "archive" / "Jane1" / "1.dcm"
+    asked = ("similar", place / "c.collection", query, "-k", "2", "--level", "study", "--aggregate", "mean")
+    notes = json.loads(run(*asked, "--json").stdout)["notes"]
+    assert notes.count(NOTICE) == 1 and "scores are means over the items of each study" in notes
+    said = run(*asked).stderr
+    assert said.count(NOTICE) == 1 and said.count("scores are means") == 1
+    core = ["search", str(place / "c.collection"), "--image", str(query), "-k", "2"]  # the core's command and page
+    assert f"note: {NOTICE}" in CliRunner().invoke(main, core).stderr
+    assert f"<li>{NOTICE}</li>" in CliRunner().invoke(main, [*core, "--format", "html"]).stdout
+    judged = run("eval", place / "c.collection", "--labels", "finding", "--format", "json").stdout
+    assert json.loads(judged)["notice"] == NOTICE
+
+
+def test_a_query_that_cannot_be_read_does_not_tell_its_name(place, tmp_path):
+    damaged = tmp_path / "Jane.dcm"
+    damaged.write_bytes((place / "archive" / "Jane0" / "0.dcm").read_bytes()[:-500])
+    said = run("similar", place / "c.collection", damaged, code=2).stderr
+    assert "The picture cannot be read: The pixels need" in said and "Jane" not in said
+
+
 def test_vote_says_what_other_patients_have(place, tmp_path):
     query = slice_of(tmp_path / "new.dcm", picture("disc", 99), patient="someone new")
     found = json.loads(run("vote", place / "c.collection", query, "--labels", "finding", "-k", "4", "--json").stdout)

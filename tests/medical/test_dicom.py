@@ -21,6 +21,7 @@ from fieldglass.types import Item, Problem, Sample
 from fieldglass_medical.identity import Identity
 from fieldglass_medical.loader import Dicom
 from fieldglass_medical.pixels import window
+from fieldglass_medical.stated import stated_window
 from medical.dicom_files import SECRETS, dicom
 
 REAL = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -101,6 +102,23 @@ def test_signed_pixels_and_several_windows(tmp_path):
     tags = {"Modality": "MR", "RescaleIntercept": 0, "WindowCenter": [0, 300], "WindowWidth": [101, 500]}
     _, sample = one(dicom(tmp_path / "a.dcm", pixels, **tags))
     assert sample.content[0, :, 0].tolist() == pytest.approx([0.005, 0.505, 1.0, 1.0], abs=0.01)
+
+
+def test_the_window_of_the_file_is_stated(tmp_path):
+    loader, tags = Dicom(), {"Modality": "MR", "RescaleIntercept": 0}
+    said = []
+    for name, more in (
+        ("a", {"WindowCenter": [600, 5], "WindowWidth": [1600, 1]}),
+        ("b", {}),
+        ("c", {"WindowWidth": 0}),
+    ):
+        sample = one(dicom(tmp_path / name, **{"WindowCenter": None, **tags, **more}))[1]
+        said.append((dict(sample.measured), stated_window(loader, sample)))
+    assert said[0] == ({"window_center": 600.0, "window_width": 1600.0}, "window centre 600, width 1600")
+    assert [each for each, _ in said[1:]] == [{}, {}] and "percentile" in said[1][1] == said[2][1]
+    frames = np.zeros((3, 8, 8), dtype=np.uint16)
+    clip = one(dicom(tmp_path / "d", frames, **tags, NumberOfFrames=3, WindowCenter=9, WindowWidth=4))[1]
+    assert clip.kind == "clip" and stated_window(loader, clip) == "window centre 9, width 4"
 
 
 def test_padding_is_masked(tmp_path):

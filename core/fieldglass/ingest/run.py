@@ -99,9 +99,9 @@ def ingest(
     with store.writer("index") as writer, ExitStack() as stack:
         kept = made.conceal(root)
         source = writer.add_source(name or _named(kept, store), kept, loader, options)
-        group = getattr(made, "exclude_group", "")
-        if group:
-            writer.keep_property("exclude_group", group)
+        for kept_name in ("exclude_group", "notice"):
+            if value := getattr(made, kept_name, ""):
+                writer.keep_property(kept_name, value)
         writer.add_field(field_of(field, encoder, encoder_name or encoder.name, encoder_options or {}))
         base = base_of(made, root)
         setting = setting_of(loader, options)

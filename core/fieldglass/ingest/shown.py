@@ -34,6 +34,7 @@ class Shown:
     def __init__(self, loader: Loader, encoder: Encoder) -> None:
         self.private = loader.private
         self.exclude_group: str = getattr(loader, "exclude_group", "")
+        self.notice: str = getattr(loader, "notice", "")
         self._loader = loader
         self._taken = {accepts.units for accepts in encoder.accepts if accepts.kind == "image"}
         self._kinds = {accepts.kind for accepts in encoder.accepts}

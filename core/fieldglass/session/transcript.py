@@ -104,6 +104,7 @@ def _results(session: Session) -> list[SearchResult]:
                 composer=_name(session),
                 exact=True,
                 elapsed_ms={},
+                notes=snapshot.notices,
                 asked=asked,
             )
         )

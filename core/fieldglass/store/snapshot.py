@@ -77,6 +77,12 @@ class Snapshot:
         """Live items."""
         return self.size - self._dead_count
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What every result of the collection bears, as its loader says: "not for diagnosis"."""
+        notice = self.properties.get("notice")
+        return (notice,) if notice else ()
+
     @cached_property
     def dead(self) -> I64:
         """Positions of deleted and replaced items, sorted."""

@@ -70,4 +70,5 @@ def own_words(path: Path) -> str:
             parts += [str(each) for row in database.execute(query) for each in row]
         parts += [row[0] for row in database.execute("SELECT loader FROM source")]
         parts += [row[0] for row in database.execute("SELECT name FROM property")]
+        parts += [row[0] for row in database.execute("SELECT value FROM property WHERE name = 'notice'")]
     return "\n".join(parts).lower()

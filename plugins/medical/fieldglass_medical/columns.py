@@ -54,7 +54,8 @@ _WRITTEN_ON = {"US", "SC", "OT", "ES"}
 
 COLUMNS = _words(
     "modality body_part view sex age manufacturer kernel kvp slice_thickness rows columns frames burned_in frame "
-    "slices slice_spacing phase tilt series instances patient study duration truncated doubt second"
+    "slices slice_spacing phase tilt series instances patient study duration truncated doubt second window_center "
+    "window_width"
 )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "colour", "eight_bit", "grey", "in_hounsfield", "number", "padding", "rescale", "shades", "thrice", "window",
+    "window_of",
 ]  # fmt: skip
 
 
@@ -53,21 +54,28 @@ def grey(values: NDArray[np.float32], dataset: Any, valid: NDArray[np.bool_] | N
 
     The percentiles are the 0.5th and 99.5th of what is not padding.
     """
-    center, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
-    function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
-    least = 1.0 if function == "LINEAR" else np.finfo(np.float32).tiny
+    told = window_of(dataset)
     if dataset.get("VOILUTSequence"):
         shades = _table(values, dataset)
-    elif center is None or width is None or width < least:
+    elif told is None:
         inner = values if valid is None else values[valid]
         low, high = np.percentile(inner, (0.5, 99.5)) if inner.size else (0.0, 1.0)
         shades = np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
     else:
-        shades = window(values, center, width, function)
+        shades = window(values, *told, _function(dataset))
     # after the window: to invert before it is the most repeated mistake of viewers
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1" or dataset.get("PresentationLUTShape") == "INVERSE":
         shades = 1 - shades
     return np.asarray(shades, dtype=np.float32)
+
+
+def window_of(dataset: Any) -> tuple[float, float] | None:
+    """Centre and width that a file is shown through: its first window; None where a table or percentiles do it."""
+    center, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
+    least = 1.0 if _function(dataset) == "LINEAR" else np.finfo(np.float32).tiny
+    if dataset.get("VOILUTSequence") or center is None or width is None or width < least:
+        return None
+    return center, width
 
 
 def window(values: NDArray[np.float32], center: float, width: float, function: str = "LINEAR") -> NDArray[np.float32]:
@@ -131,6 +139,10 @@ def number(dataset: Any, keyword: str) -> float | None:
     except (TypeError, ValueError):
         return None
     return found if np.isfinite(found) else None
+
+
+def _function(dataset: Any) -> str:
+    return str(dataset.get("VOILUTFunction") or "LINEAR").upper()
 
 
 def _table(values: NDArray[np.float32], dataset: Any) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from fieldglass.loaders.paths import OutsideError, inside, portable
 from fieldglass.types import Problem
 from fieldglass_medical.archive import base_of_root, walk
 from fieldglass_medical.refusal import Refusal
+from fieldglass_medical.stated import NOTICE
 
 if TYPE_CHECKING:
     from fieldglass_medical.identity import Identity
@@ -25,6 +26,7 @@ class PrivateFiles:
 
     private = True
     exclude_group = "patient"
+    notice = NOTICE
     identity: Identity
 
     def base(self, root: Path) -> Path:

@@ -10,12 +10,22 @@ from fieldglass.types import Sample
 from fieldglass_medical.decode import frames
 from fieldglass_medical.frames import count, frame_header
 from fieldglass_medical.opening import Opened
-from fieldglass_medical.pixels import colour, eight_bit, grey, in_hounsfield, padding, rescale, shades, thrice
+from fieldglass_medical.pixels import (
+    colour,
+    eight_bit,
+    grey,
+    in_hounsfield,
+    padding,
+    rescale,
+    shades,
+    thrice,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["clip_of", "picture_of", "shown", "spacing_of"]
+__all__ = ["clip_of", "picture_of", "shown", "shown_through", "spacing_of"]
 
 
 def picture_of(stored: NDArray[Any], header: Any) -> Sample:
@@ -31,7 +41,13 @@ def picture_of(stored: NDArray[Any], header: Any) -> Sample:
         values = np.where(finite, values, np.float32(0))
     if in_hounsfield(header):
         return Sample("image", values[..., None], ("HU",), "HU", valid, spacing)
-    return Sample("image", grey(values, header, valid)[..., None], ("L",), "unit", valid, spacing)
+    levels = grey(values, header, valid)[..., None]
+    return Sample("image", levels, ("L",), "unit", valid, spacing, shown_through(window_of(header)))
+
+
+def shown_through(told: tuple[float, float] | None) -> dict[str, float]:
+    """The columns of a window in the file, if it has one."""
+    return {} if told is None else {"window_center": told[0], "window_width": told[1]}
 
 
 def clip_of(opened: Opened, most: int, center: float, width: float) -> Sample:
@@ -39,12 +55,16 @@ def clip_of(opened: Opened, most: int, center: float, width: float) -> Sample:
     total = count(opened.header)
     chosen = np.unique(np.linspace(0, total - 1, min(total, most)).round().astype(int)).tolist()
     found: NDArray[np.uint8] | None = None
+    windows = set()
     for place, (index, stored) in enumerate(zip(chosen, frames(opened, chosen), strict=True)):
-        each = shown(picture_of(stored, frame_header(opened.header, index)), center, width)
+        sample = picture_of(stored, frame_header(opened.header, index))
+        windows.add((center, width) if sample.units == "HU" else tuple(sample.measured.values()))
+        each = shown(sample, center, width)
         if found is None:
             found = np.empty((len(chosen), *each.shape), dtype=np.uint8)
         found[place] = each
-    return Sample("clip", found, ("R", "G", "B"), "srgb8", None, None)
+    told = next(iter(windows)) if len(windows) == 1 else ()
+    return Sample("clip", found, ("R", "G", "B"), "srgb8", None, None, shown_through(told or None))
 
 
 def shown(sample: Sample, center: float, width: float) -> NDArray[np.uint8]:

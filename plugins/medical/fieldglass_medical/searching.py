@@ -16,6 +16,7 @@ from fieldglass_medical.apart import patient_notes
 from fieldglass_medical.calibration import Method
 from fieldglass_medical.left_out import labelled
 from fieldglass_medical.own_labels import judge
+from fieldglass_medical.stated import NOTICE, without_notice
 
 __all__ = ["Asked", "answer", "default_encoder", "judged", "keep_patients_apart"]
 
@@ -69,17 +70,18 @@ def answer(path: Path, own: Asked, options: dict[str, Any]) -> None:
         if not own.same_patient:
             result = replace(result, notes=(*result.notes, *patient_notes(collection, question.query)))
         report = own.report or (_temporary(path) if show else None)
+        told = replace(result, notes=without_notice(result.notes))  # the command and the report have said it
         if form == "html":
             report = report or out or Path("-")
         else:
-            give(result, form, out)
-        for note in result.notes if form != "json" else ():
+            give(told if form == "table" else result, form, out)
+        for note in told.notes if form != "json" and (form != "table" or out) else ():
             click.echo(f"note: {note}", err=True)
         if report is not None:
             from fieldglass_medical.report import report_page
 
             file = next((each for each in options["images"] if each != "-"), "")
-            written = report_page(collection, question, result, maps=own.maps, file=file, item=options["item"])
+            written = report_page(collection, question, told, maps=own.maps, file=file, item=options["item"])
             if str(report) == "-":
                 click.echo(written)
             else:
@@ -114,7 +116,7 @@ def judged(
         "calibration": method,
     }
     if form == "json":
-        echo_json({**about, "metrics": {name: _plain(value) for name, value in figures.items()}})
+        echo_json({"notice": NOTICE, **about, "metrics": {name: _plain(value) for name, value in figures.items()}})
         return
     click.echo(f"{about['items']} items of {about['patients']} patients, each patient left out in turn; {encoder}")
     if items.alone:

@@ -20,9 +20,10 @@ from fieldglass_medical.archive import open_place
 from fieldglass_medical.decode import check_size, frames
 from fieldglass_medical.frames import frame_header
 from fieldglass_medical.opening import open_dicom
-from fieldglass_medical.pixels import grey, in_hounsfield, number, padding, rescale
+from fieldglass_medical.pixels import grey, in_hounsfield, number, padding, rescale, window_of
 from fieldglass_medical.refusal import Refusal
 from fieldglass_medical.resample import resampled, sheared
+from fieldglass_medical.samples import shown_through
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,11 +50,14 @@ class Volume:
     units: str
     spacing: tuple[float, float, float]
     affine: NDArray[np.float64]
+    window: tuple[float, float] | None = None  # of the file, for "unit"
 
     def sample(self) -> Sample:
         """The same as a sample of kind "volume": (D, H, W, 1)."""
         bands = ("HU",) if self.units == "HU" else ("L",)
-        return Sample("volume", self.values[..., None], bands, self.units, self.mask, self.spacing)
+        return Sample(
+            "volume", self.values[..., None], bands, self.units, self.mask, self.spacing, shown_through(self.window)
+        )
 
 
 def read_volume(
@@ -71,8 +75,9 @@ def read_volume(
     units = "HU" if in_hounsfield(header) else "unit"
     if units == "HU" and mask is not None:
         values[~mask] = AIR
+    told = None
     if units == "unit":
-        values = grey(values, header, mask)
+        values, told = grey(values, header, mask), window_of(header)
     now: tuple[float, float, float] = tuple(float(each) for each in locator["spacing"])  # type: ignore[assignment]
     outside = AIR if units == "HU" else 0.0
     shear = tuple(float(each) for each in locator.get("shear") or (0.0, 0.0))
@@ -90,7 +95,7 @@ def read_volume(
         _check_bytes([int(each[-1] / step) + 1 for each, step in zip(places, wanted, strict=True)], max_bytes)
         values, mask = resampled(values, mask, places, wanted)
         now = wanted
-    return Volume(values, mask, units, now, affine_of(locator, now))
+    return Volume(values, mask, units, now, affine_of(locator, now), told)
 
 
 def affine_of(locator: Any, spacing: Sequence[float]) -> NDArray[np.float64]:

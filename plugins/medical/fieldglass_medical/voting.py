@@ -10,7 +10,7 @@ import click
 from fieldglass_medical.apart import patient_notes
 from fieldglass_medical.calibration import Method
 from fieldglass_medical.own_labels import calibrated
-from fieldglass_medical.stated import NOTICE
+from fieldglass_medical.stated import NOTICE, without_notice
 from fieldglass_medical.vote import vote
 
 __all__ = ["show", "voted"]
@@ -36,7 +36,7 @@ def voted(
         )
         collapse = None if per == "item" else per
         (result,) = collection.answer([question], composer="image", k=k, collapse=collapse, index="exact")
-        notes = (*result.notes, *patient_notes(collection, question.query))
+        notes = (*without_notice(result.notes), *patient_notes(collection, question.query))
         hits = [hit for hit in result if str(hit.metadata.get(labels, "")).strip()]
         said = vote(
             [str(hit.metadata[labels]).strip() for hit in hits],
