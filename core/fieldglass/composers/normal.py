@@ -38,14 +38,20 @@ def _knots() -> F64:
 
 def normal_cdf(z: F64) -> F64:
     """0.5 (1 + erf(z / sqrt 2)) of any shape, float64, absolute error under 1e-12; NaN stays NaN."""
-    knots = _knots()
-    place = (np.clip(z, -REACH, REACH) + REACH) * STEPS
-    bare = np.isnan(place)
-    if bare.any():
-        place = np.where(bare, 0.0, place)
+    place = np.empty(np.shape(z))
+    np.minimum(np.maximum(z, -REACH, out=place), REACH, out=place)
+    place += REACH
+    place *= STEPS
+    bare = np.isnan(place) if place.size and np.isnan(place.max()) else None
+    if bare is not None:
+        place[bare] = 0.0
     knot = place.astype(np.int64)
-    step = place - knot
-    zero, one, two, three = knots.take(knot, axis=0).T
-    found = zero.T + step * (one.T + step * (two.T + step * three.T))
-    found = np.clip(found, 0.0, 1.0)
-    return np.asarray(np.where(bare, np.nan, found) if bare.any() else found)
+    place -= knot
+    terms = _knots().take(knot, axis=0)
+    found = np.multiply(terms[..., 3], place, out=np.empty_like(place))
+    for power in (2, 1):
+        found += terms[..., power]
+        found *= place
+    found += terms[..., 0]
+    np.minimum(np.maximum(found, 0.0, out=found), 1.0, out=found)
+    return found if bare is None else np.where(bare, np.nan, found)

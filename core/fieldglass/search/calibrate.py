@@ -115,19 +115,28 @@ def _scanned(
                 for start in range(0, len(positions), CHUNK)
             ]
         ).T
+        if allowed is None:
+            mean[mine], std[mine] = scores.mean(axis=1) + part.bias, _spread(scores)
+            continue
         for place, row in enumerate(scores, first):
-            kept = row if allowed is None else row[allowed[place]]
-            if not len(kept):
-                continue
-            spread = float(kept.std(ddof=1)) if len(kept) > 1 else 0.0
-            mean[place] = float(kept.mean()) + part.bias
-            std[place] = spread if spread > CONSTANT * float(np.abs(kept).max()) else 0.0
+            kept = row[allowed[place]]
+            if len(kept):
+                mean[place], std[place] = float(kept.mean()) + part.bias, float(_spread(kept))
     return mean, std
+
+
+def _spread(scores: F64) -> F64:
+    """The standard deviation along the last axis, 0 where the scores are equal but for rounding."""
+    if scores.shape[-1] < 2:
+        return np.zeros(scores.shape[:-1])
+    spread = scores.std(axis=-1, ddof=1)
+    return np.asarray(np.where(spread > CONSTANT * np.abs(scores).max(axis=-1), spread, 0.0))
 
 
 def _products(block: F32, vectors: F64, reduce: str) -> F64:
     """Scores (b, n) of items (b, rows, d) against vectors (n, d)."""
-    every = block.astype(np.float64) @ vectors.T
+    flat = block.astype(np.float64).reshape(-1, block.shape[2])  # in three dimensions numpy makes a product a row
+    every = (flat @ vectors.T).reshape(*block.shape[:2], len(vectors))
     return np.asarray(every.sum(axis=1) if reduce == "sum" else every.max(axis=1))
 
 

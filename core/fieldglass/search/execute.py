@@ -25,7 +25,7 @@ ROUNDING = 2.0**-19  # of |q| |x|: above what float32 sums of a few thousand pro
 CHUNK = 2048
 TOGETHER = 8  # queries that share a scan where each must see every score, unless those are more than HELD
 HELD = 1 << 25
-SEED = 1024
+SEED, SEEDS = 128, 3  # rows that set the first threshold: so many, or so many times what is asked for
 
 
 class Executor:
@@ -125,16 +125,28 @@ class Executor:
             for row, query in enumerate(queries):
                 values = [part[row] for part in scores]
                 there = [None if each is None else each[low:high] for each in self._presence()]
-                seen = 0
-                while seen < high - low:  # the first rows set a threshold, so that the others can be passed over
-                    stop = min(seen + SEED, high - low) if np.isneginf(tops[query].threshold) else high - low
-                    part = slice(seen, stop)
-                    here = [None if each is None else each[part] for each in there]
-                    hits = bounds[query].survivors(tops[query].threshold, [value[part] for value in values], here)
-                    hits = seen + hits[scopes[query].allowed[low + seen + hits]]
-                    seen = stop
-                    if len(hits):
-                        self._offer(query, tops[query], bounds[query], low + hits, [value[hits] for value in values])
+                open_ = scopes[query].allowed[low:high]
+                if np.isneginf(tops[query].threshold):  # the likeliest rows set one, and most others are passed over
+                    first = self._likeliest(query, values, open_, SEEDS * tops[query].k)
+                    self._offer(query, tops[query], bounds[query], low + first, [value[first] for value in values])
+                    open_ = open_.copy()
+                    open_[first] = False
+                hits = bounds[query].survivors(tops[query].threshold, values, there)
+                hits = hits[open_[hits]]
+                if len(hits):
+                    self._offer(query, tops[query], bounds[query], low + hits, [value[hits] for value in values])
+
+    def _likeliest(self, query: int, values: Sequence[F32], allowed: Bitmap, count: int) -> I64:
+        """Places of the allowed rows of the highest weighted z-scores: at least SEED, or all there are."""
+        places = np.flatnonzero(allowed)
+        count = max(count, SEED)
+        if len(places) <= count:
+            return places
+        height = np.zeros(len(places), dtype=np.float32)
+        for part, value in zip(self.plan.parts, values, strict=True):
+            if part.std[query] > 0:
+                height += np.float32(part.weight / part.std[query]) * value[places]
+        return places[np.argpartition(height, len(places) - count)[len(places) - count :]]
 
     def _offer(self, query: int, top: Top, bounds: Bounds, positions: I64, values: Sequence[F32]) -> None:
         for start in range(0, len(positions), CHUNK):  # so many stay in cache

@@ -37,6 +37,7 @@ class Scopes:
         self._base: Bitmap = view.present_any(fields)
         self.whole = Scope(self._base, int(np.count_nonzero(self._base)), None, None)
         self._filters: dict[str | Filter, I64] = {}
+        self._scopes: dict[tuple[str | Filter | None, str | Filter | None], Scope] = {}
         self._default_group = self._snapshot.properties.get("exclude_group") or None
 
     def of(self, query: Query, also: str | Filter | None = None) -> Scope:
@@ -52,6 +53,14 @@ class Scopes:
             allowed = self._base.copy()
             allowed[barred] = False
             return Scope(allowed, int(np.count_nonzero(allowed)), None, None)
+        if len(barred) == 0 and query.only is None:
+            key = (query.where, also)
+            if key not in self._scopes:
+                self._scopes[key] = self._scope(query, also, barred)
+            return self._scopes[key]
+        return self._scope(query, also, barred)
+
+    def _scope(self, query: Query, also: str | Filter | None, barred: I64) -> Scope:
         asked = [self._matches(each) for each in (query.where, also) if each is not None]
         asked += [] if query.only is None else [self._known(query.only)]
         rows = asked[0]
