@@ -86,12 +86,13 @@ def _searches(collection: Collection, count: int) -> Iterator[Row]:
     """Each query has a filter that was not asked before. Reading and encoding the query do not count."""
     snapshot = collection.store.snapshot()
     picture = np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    dress = {"text": "a dress"}
     for what, wanted, asked in (
-        ("category and price", lambda n: Wanted(category="Kind 7", max_price=20 + n / 7), {"text": "a dress"}),
-        ("price alone, half of all", lambda n: Wanted(max_price=50 + n / 7), {"text": "a dress"}),
-        ("category, price, stock; picture and words", lambda n: Wanted(category="Women", max_price=20 + n / 7,
-            in_stock=True), {"text": "a dress", "image": picture}),
-        ("a filter that leaves 3", lambda n: Wanted(max_price=-1 + 1.02 + n * 0), {"text": "a dress"}),
+        ("category and price", lambda n: Wanted(category="Kind 7", max_price=_price(20, n)), dress),
+        ("price alone, half of all", lambda n: Wanted(max_price=_price(50, n)), dress),
+        ("category, price, stock; picture and words", lambda n: Wanted(category="Women", max_price=_price(20, n),
+            in_stock=True), {**dress, "image": picture}),
+        ("a filter that leaves 3", lambda n: Wanted(max_price=-1 + 1.02 + n * 0), dress),
     ):  # fmt: skip
         spent = []
         hits = 0
@@ -108,6 +109,11 @@ def _searches(collection: Collection, count: int) -> Iterator[Row]:
             f"search {count:,} articles, {what}, 20 products", "< 30 ms beyond encoding", f"{median:.1f} ms",
             median < 30, f"{result.matched:,} match, {hits} products",
         )  # fmt: skip
+
+
+def _price(least: float, number: int) -> float:
+    """Another for each query, in cents as people say them."""
+    return round(least + number / 7, 2)
 
 
 def _shop(folder: Path, count: int) -> Path:

@@ -110,6 +110,9 @@ class Executor:
         for low, high in windows(list(self.rows.values()), start, stop, len(queries)):
             scores = self._window(queries, low, high, scratches)[0]
             limits = np.array([tops[query].threshold for query in queries]) - slack
+            for row in np.flatnonzero(np.isneginf(limits)).tolist():
+                query = queries[row]
+                limits[row] = _kth(scores[scopes[query].allowed[low:high], row], tops[query].k) - slack[row]
             for row, places in _above(scores, limits.astype(np.float32)):
                 query = queries[row]
                 hits = places[scopes[query].allowed[low + places]]
@@ -206,6 +209,11 @@ class Executor:
         return [
             ROUNDING * float(np.linalg.norm(part.vectors[query])) * self.norms[part.field] for part in self.plan.parts
         ]
+
+
+def _kth(scores: F32, k: int) -> float:
+    """The k-th best, -inf of fewer."""
+    return float(np.partition(scores, len(scores) - k)[len(scores) - k]) if 0 < k <= len(scores) else -np.inf
 
 
 def _above(scores: F32, limits: F32) -> Iterator[tuple[int, I64]]:

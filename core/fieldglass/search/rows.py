@@ -74,20 +74,19 @@ class SegmentRows:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def gather(self, positions: I64) -> F32:
-        found = np.zeros((len(positions), self.rows, self.dim), dtype=np.float32)
         owner = np.searchsorted(self._starts, positions, side="right") - 1
-        for number in np.unique(owner):
-            if number < 0:
-                continue
+        numbers = owner[:1] if len(owner) and (owner == owner[0]).all() else np.unique(owner)
+        found: F32 | None = None
+        for number in numbers[numbers >= 0]:
             segment = self._segments[number]
-            mine = np.flatnonzero(owner == number)
+            mine = np.flatnonzero((owner == number) & (positions < segment.start + segment.count))
             local = positions[mine] - segment.start
-            inside = local < segment.count
-            mine, local = mine[inside], local[inside]
             if len(local) == len(positions):
                 return decode(self.field, _take(segment.array, local))
+            if found is None:
+                found = np.zeros((len(positions), self.rows, self.dim), dtype=np.float32)
             found[mine] = decode(self.field, _take(segment.array, local))
-        return found
+        return np.zeros((len(positions), self.rows, self.dim), dtype=np.float32) if found is None else found
 
 
 class ArrayRows:

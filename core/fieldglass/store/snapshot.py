@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -18,6 +19,7 @@ from fieldglass.store import filters
 from fieldglass.store.catalogue import catalogue_errors
 from fieldglass.store.codec import decode
 from fieldglass.store.columns import from_stored, read_columns
+from fieldglass.store.comparisons import Numbers, parted
 from fieldglass.store.derived import find_derived
 from fieldglass.store.leases import Lease
 from fieldglass.store.listing import FileCache, Listing, list_segments
@@ -34,6 +36,7 @@ __all__ = ["Snapshot", "read_fields", "read_sources"]
 _CHUNK = 500  # names in one IN (...)
 _WINDOW = 1 << 17  # positions of which numbers are read at once
 _FILTERS = 16  # answers of filters that are kept
+_MANY = 32  # a comparison is passed by more than one item in so many
 
 
 class Snapshot:
@@ -66,6 +69,7 @@ class Snapshot:
         self._by_key = {source.key: source for source in self.sources.values()}
         self._columns = read_columns(connection)
         self.columns: Mapping[str, Column] = {name: column for name, (_, column) in self._columns.items()}
+        self._numbers = Numbers(self.size)
         self._dead_count: int = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
         listing = list_segments(connection, folder, self.fields, files)
         self._segments, self._thumbs = listing.fields, listing.thumbs
@@ -144,13 +148,26 @@ class Snapshot:
         """Sorted positions of the live items that match an SQL expression over the metadata columns. FilterError."""
         found = self._selected.get(where)
         if found is None:
-            names = ["id", "source", "path", *(column.sql for column in self.columns.values())]
             with self._lock:
-                found = filters.select(self._connection, where, names, limit_s)
+                found = self._matching(where, limit_s)
                 if len(self._selected) >= _FILTERS:
                     del self._selected[next(iter(self._selected))]
                 self._selected[where] = found
             found.flags.writeable = False
+        return found
+
+    def _matching(self, where: str, limit_s: float) -> I64:
+        comparisons, rest = parted(where, self.columns)
+        holds = self._numbers.bitmap(comparisons, self.numbers) if comparisons else None
+        if holds is not None and not rest:
+            return np.flatnonzero(holds)
+        if holds is not None and _MANY * np.count_nonzero(holds) > self.size:  # of few, their index is the best start
+            others = self.select(rest, limit_s)
+            return others[holds[others]]
+        names = ["id", "source", "path", *(column.sql for column in self.columns.values())]
+        started = time.monotonic()
+        found = filters.select(self._connection, where, names, limit_s)
+        self._numbers.spent(comparisons, time.monotonic() - started)
         return found
 
     def members(self, group: str, value: str) -> I64:
