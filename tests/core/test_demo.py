@@ -11,6 +11,7 @@ import fieldglass
 from fieldglass.cli import main
 from fieldglass.demo import Demo, run
 from fieldglass.demo.photographs import photographs
+from fieldglass.report import Cards
 from plugged import paint, site  # noqa: F401
 
 
@@ -28,6 +29,19 @@ def test_a_demo_is_indexed_searched_and_shown(site, tmp_path):
     assert [len(result) for result in done.results] == [2, 5]
     html = done.page.read_text(encoding="utf-8")
     assert "Two &lt;searches&gt;" in html and 'id="q2"' in html
+
+
+def test_a_domain_shows_its_hits_on_the_page_in_its_own_way(site, tmp_path):
+    def of(collection, result, query):
+        for hit in result:
+            yield f"<li class='own'>{query.texts[0].text} {hit.id}</li>"
+
+    searches = ({"text": "red", "k": 2}, {"text": "green", "k": 1, "where": "width > 1"})
+    cards = Cards(of, ".own { color: teal; }")
+    demo = Demo("Colours", paint(tmp_path / "source"), searches, encoder="tiny", cards=cards)
+    html = run(demo, tmp_path).page.read_text(encoding="utf-8")
+    assert html.count("<li class='own'>red ") == 2 and html.count("<li class='own'>green ") == 1
+    assert ".own { color: teal; }" in html and 'class="card"' not in html
 
 
 def test_photographs_are_copied_and_real(tmp_path):

@@ -95,6 +95,23 @@ def test_refresh_runs_the_hooks_of_a_new_plugin(store, tmp_path, monkeypatch):
         registry.cache_clear()
 
 
+def test_what_the_loader_says_of_an_item_stands_before_the_hooks_after_a_refresh_too(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jpg").write_bytes(bad_images.encoded(bad_images.picture(80, 60, 1), "JPEG"))
+    (tmp_path / "t.csv").write_text("path,width,title\na.jpg,5,hat\nb.jpg,,cap\n")  # a width in inches
+    with Store.create(tmp_path / "x.collection") as made:
+        ingest(made, tmp_path / "t.csv", encoder=TinyEncoder(), loader="table")
+        before = {id: cells(made, id) for id in ("a.jpg", "b.jpg")}
+        assert [(each["width"], each["height"]) for each in before.values()] == [(5, 60), (80, 60)]
+        assert refresh(made) == 0
+        with made.writer("test") as writer:
+            writer.put_metadata([("a.jpg", {"height": 1}), ("b.jpg", {"width": 1})], annotated=False)
+        assert refresh(made) == 2  # what hooks alone say is brought up to date
+        assert {id: cells(made, id) for id in ("a.jpg", "b.jpg")} == before
+        (tmp_path / "t.csv").unlink()
+        assert refresh(made) == 1  # nobody knows any more whose width it was
+
+
 def test_captions_become_a_field(store, tmp_path):
     (tmp_path / "t.csv").write_text("id,caption\np0.jpg,red\np1.jpg,blue\n")
     annotate(store, tmp_path / "t.csv")

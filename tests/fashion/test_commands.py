@@ -126,6 +126,27 @@ def test_a_page_as_a_shop_shows_it(shop):
     assert "http" not in re.sub(r"http-equiv", "", page)
 
 
+def test_the_pages_of_a_step_and_of_a_session_show_products_too(shop):
+    at, out = shop / "shop.collection", shop / "turns.html"
+    run("refine", at, "--change", "red", "--out", out)
+    stepped = out.read_text(encoding="utf-8")
+    typed = CliRunner().invoke(main, ["fashion", "session", str(at), "--page", str(out)], input="red\nin green\n")
+    assert typed.exit_code == 0, typed.output
+    assert "title" in typed.output.splitlines()[0] and "width" not in typed.output
+    for page in (stepped, out.read_text(encoding="utf-8")):
+        assert page.count('class="card product"') == 4 and "19.90 €" in page
+        assert "<b>Why</b>" not in page and "<script>" not in page
+
+
+def test_pictures_that_lie_elsewhere_are_told_of(shop, tmp_path):
+    (tmp_path / "shop.csv").write_bytes((shop / "shop.csv").read_bytes())
+    done = run("audit", tmp_path / "shop.csv", code=3)
+    assert "5 articles of 4 products, 0 pictures" in done.output
+    assert f"looked for in {tmp_path}; if they lie elsewhere: --set pictures=FOLDER" in done.output
+    done = run("index", tmp_path / "shop.csv", "--to", tmp_path / "c.collection", "--encoder", "tiny", code=3)
+    assert "No picture was taken." in done.output and "--set pictures=FOLDER" in done.output
+
+
 def test_a_spreadsheet_sees_no_formula(shop):
     out = shop / "hits.csv"
     run("search", shop / "shop.collection", "--text", "blue", "--out", out)

@@ -15,6 +15,7 @@ from fieldglass.errors import FieldglassError, UsageError
 
 if TYPE_CHECKING:
     from fieldglass.collection import Collection
+    from fieldglass.report import Cards
     from fieldglass.session import Session
 
 __all__ = ["chat"]
@@ -38,7 +39,10 @@ INTERRUPTED = 130
 @click.option("--open", "show", is_flag=True, help="Open that page in the browser.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each line read.")
 @llm_options
-def chat(collection: Path, show: bool, as_json: bool, page: Path | None, save: Path | None, **options: Any) -> None:
+def chat(
+    collection: Path, show: bool, as_json: bool, page: Path | None, save: Path | None, cards: Cards | None = None,
+    **options: Any,
+) -> None:  # fmt: skip
     """Search in several turns: say what you look for, then correct it. `help` lists the commands.
 
     A line is a sentence to look for, or a command: `like 3, not 7`, `where price < 50`, `more`, `undo`, `save FILE`.
@@ -60,7 +64,7 @@ def chat(collection: Path, show: bool, as_json: bool, page: Path | None, save: P
     page = page or (page_of(collection) if show else None)
     with fieldglass.open(collection) as opened:
         session = _session(opened, options)
-        conversation = Conversation(session, page=page, save=save, as_json=as_json)
+        conversation = Conversation(session, page=page, save=save, as_json=as_json, cards=cards)
         failed = not conversation.begin(_first(options))
         if show and page is not None:
             click.launch(str(page.resolve()))

@@ -13,6 +13,7 @@ import click
 from fieldglass.errors import FieldglassError, QueryError, UsageError
 
 if TYPE_CHECKING:
+    from fieldglass.report import Cards
     from fieldglass.result import SearchResult
     from fieldglass.session import Session
     from fieldglass.session.commands import Line
@@ -31,8 +32,10 @@ def page_of(collection: Path) -> Path:
 class Conversation:
     """Prints a table after every turn, or a line of JSON."""
 
-    def __init__(self, session: Session, *, page: Path | None, save: Path | None, as_json: bool) -> None:
-        self.session, self.page, self.save, self.as_json = session, page, save, as_json
+    def __init__(
+        self, session: Session, *, page: Path | None, save: Path | None, as_json: bool, cards: Cards | None = None
+    ) -> None:
+        self.session, self.page, self.save, self.as_json, self._cards = session, page, save, as_json, cards
         self._line = ""
 
     def begin(self, first: dict[str, Any]) -> bool:
@@ -205,12 +208,16 @@ class Conversation:
     def _write_page(self, *, reload: int) -> None:
         from fieldglass.report import page
 
-        if self.page is None or self.session.result is None:
+        result = self.session.result
+        if self.page is None or result is None:
             return
         from fieldglass.session.transcript import said
 
+        shown: dict[str, Any] = {}
+        if self._cards is not None:
+            shown = {"cards": [self._cards.of(self.session.collection, result, None)], "style": self._cards.style}
         turns = [f"{number}. {said(turn)}" for number, turn in enumerate(self.session.turns, 1)]
-        content = page([self.session.result], title="Conversation", intro="\n".join(turns), reload=reload)
+        content = page([result], title="Conversation", intro="\n".join(turns), reload=reload, **shown)
         temporary = self.page.with_name(f".{self.page.name}.tmp")
         temporary.write_text(content, encoding="utf-8")
         temporary.replace(self.page)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fieldglass.demo.types import Demo
+from fieldglass.options import options_of
 
 if TYPE_CHECKING:
+    from fieldglass.collection import Collection
     from fieldglass.ingest import Progress, Report
     from fieldglass.result import SearchResult
+    from fieldglass.types import Query
 
 __all__ = ["Done", "run"]
 
@@ -39,10 +42,25 @@ def run(demo: Demo, folder: Path, *, progress: Callable[[Progress], None] | None
             demo.source, loader=demo.loader, loader_options=demo.loader_options, prune=True, progress=progress
         )
         collection.build()
-        results = tuple(collection.search(**search) for search in demo.searches)
+        asked, results = _searched(collection, demo)
         written = folder / "index.html"
-        written.write_text(page(results, title=demo.title, intro=demo.intro), encoding="utf-8")
+        shown: dict[str, Any] = {}
+        if demo.cards is not None:
+            of = [demo.cards.of(collection, result, query) for query, result in zip(asked, results, strict=True)]
+            shown = {"cards": of, "style": demo.cards.style}
+        written.write_text(page(results, title=demo.title, intro=demo.intro, **shown), encoding="utf-8")
         drawn = folder / "map.html" if demo.map else None
         if drawn is not None:
             drawn.write_text(map_page(results[:1]), encoding="utf-8")
     return Done(path, written, report, results, drawn)
+
+
+def _searched(collection: Collection, demo: Demo) -> tuple[tuple[Query, ...], tuple[SearchResult, ...]]:
+    """The queries of a demo, and their results."""
+    questions, results = [], []
+    for search in demo.searches:
+        parts = options_of(collection.ask)
+        question = collection.ask(**{name: value for name, value in search.items() if name in parts})
+        results += collection.answer([question], **{n: value for n, value in search.items() if n not in parts})
+        questions.append(question)
+    return tuple(each.query for each in questions), tuple(results)

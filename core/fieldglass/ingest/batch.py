@@ -242,7 +242,8 @@ class Step:
             said = type(error).__name__ if self.hide else f"{type(error).__name__}: {error}"
             problem = Problem(task.item.id, "metadata-error", f"Plugin {plugin!r}: {said}", severity="warning")
             warnings.append(Failed(problem, ""))
-        return columns | dict(task.item.metadata)
+        own = dict(task.item.metadata)
+        return own | {name: cell for name, cell in columns.items() if name not in own}
 
     def _changed(self, task: Task) -> bool:
         try:

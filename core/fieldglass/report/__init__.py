@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from fieldglass.report.map import map_page
-from fieldglass.report.page import fragment, page
+from fieldglass.report.page import Cards, fragment, page
 
-__all__ = ["fragment", "map_page", "page"]
+__all__ = ["Cards", "fragment", "map_page", "page"]

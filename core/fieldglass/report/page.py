@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fieldglass.report.document import document
 from fieldglass.report.markup import image, text
 from fieldglass.result import Asked, Hit, Picture, SearchResult
 
-__all__ = ["fragment", "page"]
+if TYPE_CHECKING:
+    from fieldglass.collection import Collection
+    from fieldglass.types import Query
+
+__all__ = ["Cards", "fragment", "page"]
 
 _SHOWN = 4  # metadata columns of a card before "more"
 
 
-def page(results: Sequence[SearchResult], *, title: str = "", intro: str = "", reload: int = 0) -> str:
-    """Results of one or several queries as an HTML document, which reloads itself every `reload` seconds (0: never)."""
+@dataclass(frozen=True)
+class Cards:
+    """How a domain shows its hits: `of` gives one `<li>` a hit, everything in it escaped; `style` is its style sheet.
+
+    The query is None where only its result is known.
+    """
+
+    of: Callable[[Collection, SearchResult, Query | None], Iterable[str]]
+    style: str = ""
+
+
+def page(
+    results: Sequence[SearchResult],
+    *,
+    title: str = "",
+    intro: str = "",
+    reload: int = 0,
+    cards: Sequence[Iterable[str]] | None = None,
+    style: str = "",
+) -> str:
+    """Results of one or several queries as an HTML document.
+
+    :param reload: seconds after which it reloads itself; 0: never.
+    :param cards: of each result the `<li>` of its hits, instead of those that show all metadata.
+    :param style: added to the page's own style sheet.
+    """
     name = title or (str(results[0].asked) if len(results) == 1 else "") or "Search"
     several = len(results) > 1
     head = f"<h1>{text(title or 'Fieldglass')}</h1>" + (f'<p class="intro">{text(intro)}</p>' if intro else "")
     contents = _contents(results) if several else ""
-    body = "\n".join(_section(result, number, several) for number, result in enumerate(results, 1))
+    shown = [_cards(result.hits) for result in results] if cards is None else cards
+    numbered = enumerate(zip(results, shown, strict=True), 1)
+    body = "\n".join(_section(result, each, number, several) for number, (result, each) in numbered)
     parts = f"""<header class="top">{head}{contents}</header>
 <main>
 {body}
 </main>
 <footer>Written by Fieldglass. This page is one file and asks nothing of any other host.</footer>
 """
-    return document(parts, title=name, style=_style(), kind="fieldglass", reload=reload)
+    return document(parts, title=name, style=_style() + style, kind="fieldglass", reload=reload)
 
 
 def fragment(result: SearchResult) -> str:
     """The same for a notebook cell: a style sheet that touches nothing else, and one section."""
-    return f'<style>{_style()}</style><div class="fieldglass">{_section(result, 1, False)}</div>'
+    return f'<style>{_style()}</style><div class="fieldglass">{_section(result, _cards(result.hits), 1, False)}</div>'
 
 
 @cache
@@ -48,9 +79,9 @@ def _contents(results: Sequence[SearchResult]) -> str:
     return f'<nav aria-label="Queries"><ol>{links}</ol></nav>'
 
 
-def _section(result: SearchResult, number: int, several: bool) -> str:
-    cards = "\n".join(_cards(result.hits))
-    found = f'<ol class="grid" role="list">{cards}</ol>' if result.hits else '<p class="none">Nothing was found.</p>'
+def _section(result: SearchResult, cards: Iterable[str], number: int, several: bool) -> str:
+    listed = "\n".join(cards)
+    found = f'<ol class="grid" role="list">{listed}</ol>' if result.hits else '<p class="none">Nothing was found.</p>'
     notes = "".join(f"<li>{text(note)}</li>" for note in result.notes)
     return (
         f'<section id="q{number}" aria-label="Results of query {number}">{_query(result.asked)}'

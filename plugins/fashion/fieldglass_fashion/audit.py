@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass.types import Item, Problem
+from fieldglass_fashion.catalogue.entries import Entry
 from fieldglass_fashion.near_duplicates import groups, signature
 
 if TYPE_CHECKING:
@@ -78,23 +79,23 @@ def audit(
     """
     found = Audit()
     items: list[Item] = []
-    articles: set[str] = set()
-    products: set[str] = set()
+    articles = {each.article: each.product for each in loader.entries(root) if isinstance(each, Entry) and each.article}
+    found.articles, found.products = len(articles), len(set(articles.values()))
+    pictured: set[str] = set()
     currencies: Counter[str] = Counter()
     for each in loader.scan(root):
         if isinstance(each, Problem):
             found.findings.append(Finding(_OF_CODE.get(each.code, "broken picture"), each.subject, each.message))
             continue
         article = str(each.metadata["article"])
-        if article not in articles:
-            articles.add(article)
-            products.add(each.groups["product"])
+        if article not in pictured:
+            pictured.add(article)
             found.findings += _lacking(article, each)
             currencies.update([str(each.metadata["currency"])] if "currency" in each.metadata else [])
         found.pictures += 1
         if pictures:
             items.append(Item(each.id, each.paths, each.locator, groups=each.groups))
-    found.articles, found.products, found.currencies = len(articles), len(products), dict(currencies.most_common())
+    found.currencies = dict(currencies.most_common())
     if len(currencies) > 1:
         said = ", ".join(f"{count:,} in {name}" for name, count in currencies.most_common())
         found.findings.append(Finding("several currencies", root.name, f"Prices are {said}; filter by `currency` too."))

@@ -21,6 +21,7 @@ _SIDE, _MARGIN = 28, 8
 def garments(folder: Path) -> Demo:
     """Writes the shop below `folder`; searches by words, by picture, and by both."""
     from fieldglass.registry import registry
+    from fieldglass_fashion.page import shop
 
     catalogue = write_shop(folder / "shop")
     boot, dress = catalogue.parent / "pictures/G0000.png", catalogue.parent / "pictures/G0013.png"
@@ -29,8 +30,8 @@ def garments(folder: Path) -> Demo:
         "A shop of 2 000 garments",
         catalogue,
         (
-            {"text": "a sneaker", "k": 10, "collapse": "product"},
-            {"text": "a red dress", "where": "price < 60 AND in_stock", "k": 10, "collapse": "product"},
+            {"text": "a handbag", "k": 10, "collapse": "product"},
+            {"text": "a red handbag", "where": "price < 60 AND in_stock", "k": 10, "collapse": "product"},
             {"image": boot, "k": 10, "collapse": "product", "exclude_self": True},
             {"image": boot, "text": "in green", "k": 10, "collapse": "product", "exclude_self": True},
             {"image": dress, "text": "in red", "where": "category = 'Dresses'", "k": 10, "collapse": "product"},
@@ -40,6 +41,7 @@ def garments(folder: Path) -> Demo:
         encoder="fashion/mini" if "fashion/mini" in known else "mini",
         loader="fashion/catalogue",
         loader_options={"pictures": "pictures"},
+        cards=shop(),
     )
 
 

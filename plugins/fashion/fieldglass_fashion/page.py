@@ -1,4 +1,4 @@
-"""The page of a search as a shop would show it: a card per product with price, variants, and why it is there."""
+"""Hits as a shop would show them: a card per product with price, variants, and why it is there."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from fieldglass.report.document import document
+from fieldglass.report import Cards
 from fieldglass.report.markup import image, text
+from fieldglass_fashion.reasons import reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from fieldglass.collection import Collection
-    from fieldglass.result import Asked, Hit, SearchResult
+    from fieldglass.result import Hit, SearchResult
+    from fieldglass.types import Query
 
-__all__ = ["money", "shop_page"]
+__all__ = ["money", "shop"]
 
 _VARIANTS = 6  # small pictures on a card
 _SIGNS = {"EUR": "€", "GBP": "£"}
@@ -27,48 +29,20 @@ class _Variant:
     name: str
 
 
-def shop_page(collection: Collection, result: SearchResult, reasons: Mapping[str, str]) -> str:
-    """One self-contained HTML page; `reasons` say by id why a hit is one. Everything is escaped, nothing is asked
-    of any other host."""
-    style = files("fieldglass.report").joinpath("page.css").read_text(encoding="utf-8")
-    style += files("fieldglass_fashion").joinpath("shop.css").read_text(encoding="utf-8")
-    cards = "\n".join(_card(hit, _variants(collection, hit), reasons.get(hit.id, "")) for hit in result)
-    notes = "".join(f"<li>{text(note)}</li>" for note in result.notes)
-    body = f"""<header class="top"><h1 class="unseen">Products</h1>{_query(result.asked)}</header>
-<main>
-<p class="how">{_how(result)}</p>{f'<ul class="notes">{notes}</ul>' if notes else ""}
-{f'<ol class="grid" role="list">{cards}</ol>' if cards else '<p class="none">Nothing was found.</p>'}
-</main>
-<footer>Written by Fieldglass. This page is one file and asks nothing of any other host.</footer>
-"""
-    return document(body, title=str(result.asked) or "Products", style=style, kind="fieldglass")
+def shop() -> Cards:
+    """How a shop shows its products, on a page of results, of a session, or of the demo."""
+    return Cards(_cards, files("fieldglass_fashion").joinpath("shop.css").read_text(encoding="utf-8"))
+
+
+def _cards(collection: Collection, result: SearchResult, query: Query | None) -> Iterator[str]:
+    why = reasons(collection, query, result) if query is not None else {}
+    for hit in result:
+        yield _card(hit, _variants(collection, hit), why.get(hit.id, ""))
 
 
 def money(value: float, currency: str) -> str:
     """ "1,299.00 €"; the code of a currency that has no sign of its own."""
     return f"{value:,.2f} {_SIGNS.get(currency, currency)}".rstrip()
-
-
-def _query(asked: Asked) -> str:
-    pictures = "".join(
-        f'<figure class="{"negative" if each.role == "negative" else "asked"}">'
-        f"{image(each.preview, f'Query picture {each.name}')}<figcaption>{text(each.name)}</figcaption></figure>"
-        for each in asked.pictures
-    )
-    words = "".join(
-        f'<blockquote class="{"negative" if each.role == "negative" else "asked"}">{text(each.text)}</blockquote>'
-        for each in asked.texts
-    )
-    words += f'<p class="where">where <code>{text(asked.where)}</code></p>' if asked.where else ""
-    plus = '<span class="plus" aria-hidden="true">+</span>' if pictures and asked.texts else ""
-    return f'<div class="query"><div class="parts">{pictures}{plus}<div class="words">{words}</div></div></div>'
-
-
-def _how(result: SearchResult) -> str:
-    count = f"{len(result)} product{'' if len(result) == 1 else 's'}"
-    if result.matched is not None:
-        count += f" · {result.matched:,} pictures match the filter"
-    return text(f"{count} · encoder {result.encoder} · composer {result.composer}")
 
 
 def _variants(collection: Collection, hit: Hit) -> list[_Variant]:

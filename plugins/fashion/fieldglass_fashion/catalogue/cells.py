@@ -18,6 +18,7 @@ LEVELS = 5  # of a category's path, each a column of its own that filters look u
 _PRICES = ("price", "sale_price", "list_price")
 _OWN = (*_PRICES, "currency", "availability", "stock", "category", "description")
 _TEXT = ("title", "brand", "color", "size", "gender", "material", "pattern", "age_group", "tags", "handle")
+_FIRST = ("title", "brand", "price", "color", "size")  # of a card that has no room for all
 _AVAILABLE = {
     "in stock", "instock", "in_stock", "1", "yes", "true", "available", "limited availability", "ja", "oui",
     "https://schema.org/instock", "backorder", "on backorder",
@@ -49,11 +50,7 @@ class Cells:
 
     def metadata(self, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The typed columns of an article, and what could not be read: prices, stock."""
-        rest = {name: cell for name, cell in cells.items() if name not in _OWN and name not in _TEXT}
-        found = self._types.typed(rest)
-        found |= {name: text for name in _TEXT if (text := said(cells.get(name)))}
-        if description := said(cells.get("description")):
-            found["description"] = _untagged(description)
+        found: dict[str, Any] = {name: text for name in _TEXT if (text := said(cells.get(name)))}
         bad = self._prices(cells, found)
         bad += _stock(cells, found)
         category = said(cells.get("category"))
@@ -63,7 +60,11 @@ class Cells:
             if len(path) > 1:
                 found["category_path"] = " > ".join(path)
                 found |= {f"category_{level}": name for level, name in enumerate(path[:LEVELS], start=1)}
-        return found, bad
+        if description := said(cells.get("description")):
+            found["description"] = _untagged(description)
+        rest = {name: cell for name, cell in cells.items() if name not in _OWN and name not in _TEXT}
+        ordered = {name: found[name] for name in _FIRST if name in found}
+        return ordered | found | self._types.typed(rest) | found, bad
 
     @property
     def decimal(self) -> str:

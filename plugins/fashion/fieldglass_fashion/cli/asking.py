@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fieldglass.asking import Question
     from fieldglass.collection import Collection
     from fieldglass.result import SearchResult
+    from fieldglass.types import Query
 
 __all__ = ["answer", "product_options", "question_with_filters", "write_page"]
 
@@ -58,7 +59,7 @@ def answer(collection: Path, options: dict[str, Any]) -> None:
         question = question_with_filters(opened, options)
         (result,) = opened.answer([question], **how(options), **asked)
         if form == "html":
-            write_page(opened, question, result, out)
+            write_page(opened, result, out, question.query)
         else:
             give(result, form, out)
         if form != "json" and not (form == "table" and out is None):
@@ -77,12 +78,14 @@ def question_with_filters(collection: Collection, options: dict[str, Any]) -> Qu
     return question_of(collection, options)
 
 
-def write_page(collection: Collection, question: Question, result: SearchResult, out: Path | None) -> None:
-    """Write the shop's page, or print it."""
-    from fieldglass_fashion.page import shop_page
-    from fieldglass_fashion.reasons import reasons
+def write_page(collection: Collection, result: SearchResult, out: Path | None, query: Query | None = None) -> None:
+    """Write the shop's page, or print it. Of a query that is known it tells why each product is there."""
+    from fieldglass.report import page
+    from fieldglass_fashion.page import shop
 
-    written = shop_page(collection, result, reasons(collection, question.query, result))
+    cards = shop()
+    shown = cards.of(collection, result, query)
+    written = page([result], title=str(result.asked) or "Products", cards=[shown], style=cards.style)
     if out is None or str(out) == "-":
         click.echo(written, nl=False)
         return

@@ -51,6 +51,11 @@ def audit(
         out.write_text(_csv(found), encoding="utf-8", newline="")
         click.echo(f"wrote {out}", err=True)
     _show(found, form)
+    if not found.pictures and "missing picture" in found.counts:
+        where = (
+            f"They are looked for in {loader.base(catalogue.resolve())}; if they lie elsewhere: --set pictures=FOLDER."
+        )
+        click.echo(f"No picture is where the catalogue says. {where}", err=True)
     if found.findings:
         click.get_current_context().exit(JOURNALLED)
 

@@ -43,8 +43,12 @@ def index(
     try:
         context.invoke(core_index, collection=collection, loader=loader or LOADER, encoder=encoder, **options)
     finally:
-        if near_duplicates and _version(collection) != before:
+        after = _version(collection)
+        if near_duplicates and after != before:
             _mark(collection)
+        if after is not None and not after[0] and not any(each.startswith("pictures=") for each in options["settings"]):
+            where = "They are looked for beside the catalogue; if they lie elsewhere: --set pictures=FOLDER."
+            click.echo(f"No picture was taken. {where}", err=True)
 
 
 index.params = [*core_index.params, *index.params]

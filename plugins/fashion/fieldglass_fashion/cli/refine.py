@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fieldglass.errors import UsageError
-from fieldglass_fashion.cli.asking import PRODUCT
+from fieldglass_fashion.cli.asking import PRODUCT, write_page
 from fieldglass_fashion.cli.session import BASE, UPDATER, has_products
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ def refine(collection: Path, file: Path | None, form: str | None, out: Path | No
             click.echo("back at the beginning", err=True)
             return
         form = form or (form_of(out) if out else None) or "table"
-        give(found, form, out)
+        if form == "html":
+            write_page(opened, found, out)
+        else:
+            give(found, form, out)
         if form not in ("json", "table"):
             for note in found.notes:
                 click.echo(f"note: {note}", err=True)

@@ -43,7 +43,9 @@ def session(context: click.Context, collection: Path, **options: Any) -> None:
                 options["settings"] = (f"base={BASE}", *options["settings"])
         if options["collapse"] is None and has_products(collection):
             options["collapse"] = PRODUCT
-    context.invoke(chat, collection=collection, **options)
+    from fieldglass_fashion.page import shop
+
+    context.invoke(chat, collection=collection, cards=shop(), **options)
 
 
 session.params = list(chat.params)
