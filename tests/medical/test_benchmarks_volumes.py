@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import nibabel
@@ -153,6 +154,20 @@ def test_3d_mir_tells_damage_and_odd_names(decathlon, tmp_path):
     (tmp_path / "lung_full_train_split.csv").write_text("training\n../x.nii.gz\n")
     with pytest.raises(LoaderError, match="is no name of a file"):
         list(made("med/3d-mir", root=tmp_path, organ="lung").gallery())
+
+
+def test_3d_mir_refuses_a_volume_over_the_limit_from_its_header(decathlon, tmp_path):
+    item = next(iter(made("med/3d-mir", root=decathlon, organ="lung").gallery()))
+    (problem,) = made("med/3d-mir", root=decathlon, organ="lung", max_bytes=4 * 9 * 8 * 6 - 1).read([item], decathlon)
+    assert problem.code == "nifti-too-large" and "max_bytes" in problem.message
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((30_000, 30_000, 30_000))  # 100 TB in 352 bytes
+    path = tmp_path / item.paths[0]
+    path.parent.mkdir(parents=True)
+    with gzip.open(path, "wb") as file:
+        header.write_to(file)
+    (problem,) = made("med/3d-mir", root=decathlon, organ="lung").read([item], tmp_path)
+    assert problem.code == "nifti-too-large"
 
 
 def test_scenes_are_clips_of_their_views(scenes, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from fieldglass_medical.windows import parse_window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Nifti", "read_volume", "write_nifti"]
+__all__ = ["Nifti", "read_header", "read_volume", "write_nifti"]
 
 _SUFFIXES = (".nii", ".nii.gz")
 _FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -63,7 +64,8 @@ class Nifti(PrivateFiles):
         base = self.base(root)
         for item in items:
             try:
-                yield self._sample(self.path_of(item.id, base))
+                path = self.path_of(item.id, base)
+                yield read_volume(path, units=self.units, volume=self.volume, max_bytes=self.max_bytes)
             except Exception as error:  # nibabel raises many kinds, and their texts hold the path
                 yield _problem(item.id, error)
 
@@ -76,7 +78,7 @@ class Nifti(PrivateFiles):
         try:
             path = inside(base, name)
             status = path.stat()
-            header = self._header(path)
+            header = read_header(path, volume=self.volume, max_bytes=self.max_bytes)
         except Exception as error:
             yield _problem(subject, error)
             return
@@ -92,33 +94,32 @@ class Nifti(PrivateFiles):
         patient = self.identity.of("folder", folder) if folder else subject
         yield Item(subject, (), {"file": subject, "stamp": stamp}, columns, {"patient": patient})
 
-    def _header(self, path: Path) -> Any:
-        import nibabel
 
-        header = nibabel.load(path).header
-        shape = tuple(int(each) for each in header.get_data_shape())
-        if len(shape) not in (3, 4) or min(shape) < 1:
-            raise Refusal("nifti-shape", f"It has {len(shape)} dimensions; 3 or 4 are read.")
-        if len(shape) == 4 and self.volume >= shape[3]:
-            raise Refusal("nifti-shape", f"It has {shape[3]} volumes, and volume={self.volume} is asked for.")
-        if 4 * int(np.prod(shape[:3], dtype=np.int64)) > self.max_bytes:
-            raise Refusal("nifti-too-large", "The volume is over the limit (--set max_bytes=N).")
-        if header.get_data_dtype().names or header.get_data_dtype().kind == "c":
-            raise Refusal("nifti-colour", "Colour and complex values are not read.")
-        return header
+def read_header(path: Path, *, volume: int = 0, max_bytes: int) -> Any:
+    """The header of a file that `read_volume` takes. Refusal says why not, before any voxel is read."""
+    import nibabel
 
-    def _sample(self, path: Path) -> Sample:
-        self._header(path)
-        return read_volume(path, units=self.units, volume=self.volume)
+    header = nibabel.load(path).header
+    shape = tuple(int(each) for each in header.get_data_shape())
+    if len(shape) not in (3, 4) or min(shape) < 1:
+        raise Refusal("nifti-shape", f"It has {len(shape)} dimensions; 3 or 4 are read.")
+    if len(shape) == 4 and volume >= shape[3]:
+        raise Refusal("nifti-shape", f"It has {shape[3]} volumes, and volume={volume} is asked for.")
+    if 4 * math.prod(shape[:3]) > max_bytes:
+        raise Refusal("nifti-too-large", "The volume is over the limit (--set max_bytes=N).")
+    if header.get_data_dtype().names or header.get_data_dtype().kind == "c":
+        raise Refusal("nifti-colour", "Colour and complex values are not read.")
+    return header
 
 
-def read_volume(path: Path, *, units: str = "hu", volume: int = 0) -> Sample:
+def read_volume(path: Path, *, units: str = "hu", volume: int = 0, max_bytes: int) -> Sample:
     """A file as a sample: slices from the feet up, rows from the front, columns from the right; `units` hu or grey.
 
-    The caller has looked at its header. Errors are those of nibabel.
+    Refusal of `read_header`; other errors are those of nibabel.
     """
     import nibabel
 
+    read_header(path, volume=volume, max_bytes=max_bytes)
     image = nibabel.load(path)
     if len(image.shape) == 4:
         image = image.slicer[..., volume : volume + 1]

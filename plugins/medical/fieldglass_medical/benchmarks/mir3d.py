@@ -15,6 +15,7 @@ from fieldglass.errors import LoaderError, UsageError
 from fieldglass.types import Item, Problem, Query, QueryImage, Ranking, Sample
 from fieldglass_medical.benchmarks.solids import middle_slice
 from fieldglass_medical.nifti import read_volume
+from fieldglass_medical.refusal import Refusal
 
 __all__ = ["MIR3D", "ORGANS"]
 
@@ -34,6 +35,7 @@ class MIR3D(Reader):
     :param root: Data/Data_Splits/ORGAN_full_train_split.csv and ..._test_split.csv, Data/3DMIR_labels/
         ORGAN_labels_and_captions.csv, and the volumes in Task03_Liver/imagesTr ... or imagesTr/ or beside.
     :param organ: colon, liver, lung or pancreas.
+    :param max_bytes: a larger volume (of 4 bytes a voxel) is a problem, from its header.
 
     Volumes are in Hounsfield units. AP@10 is the mean of the precisions at the right hits among the first ten, 0
     without any, as its code has it. Volumes without a row in the table of labels are left out, and counted.
@@ -43,11 +45,13 @@ class MIR3D(Reader):
     depth = 10
     folders = ("", "imagesTr", *(f"{task}/imagesTr" for task in _TASKS))
 
-    def __init__(self, *, root: str, organ: str = "liver") -> None:
+    def __init__(self, *, root: str, organ: str = "liver", max_bytes: int = 2 << 30) -> None:
         super().__init__(root)
+        if max_bytes < 1:
+            raise UsageError("max_bytes must be at least 1.")
         if organ not in ORGANS:
             raise UsageError(f"organ={organ!r} is one of {', '.join(ORGANS)}.")
-        self.organ = organ
+        self.organ, self.max_bytes = organ, max_bytes
 
     def gallery(self) -> Iterator[Item]:
         """The training volumes."""
@@ -79,7 +83,9 @@ class MIR3D(Reader):
 
         for item in items:
             try:
-                yield read_volume(root / item.paths[0])
+                yield read_volume(root / item.paths[0], max_bytes=self.max_bytes)
+            except Refusal as error:
+                yield Problem(item.id, error.code, error.message, item.paths)
             except (OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError) as error:
                 yield Problem(item.id, "nifti-damaged", f"The volume cannot be read: {error}.", item.paths)
 
