@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+REAL = Path(pydicom.__file__).parent / "data" / "test_files"
 SECRETS = ("Doe^Jane", "HOSPITAL-4711", "19700101", "Dr. Who", "General Hospital", "knee of Jane")
 
 

@@ -14,12 +14,13 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGExtended12Bit
 
 from fieldglass.types import Item, Problem
+from fieldglass_medical import decode
 from fieldglass_medical.codestream import claimed_size
 from fieldglass_medical.decode import check_syntax
 from fieldglass_medical.file_meta import may_be_deflated
 from fieldglass_medical.loader import Dicom
 from fieldglass_medical.refusal import Refusal
-from medical.dicom_files import dicom
+from medical.dicom_files import REAL, dicom
 
 
 def scanned(path, **options):
@@ -125,6 +126,15 @@ def test_what_has_no_decoder_names_its_uid_and_the_extra():
             assert uid == JPEGExtended12Bit
     with pytest.raises(Refusal, match="unknown transfer syntax"):
         check_syntax(pydicom.uid.UID("1.2.3"))
+
+
+def test_jpeg_of_12_bits_names_what_to_install_unless_it_is_there(monkeypatch):
+    loader, items, _ = scanned(REAL / "JPEG-lossy.dcm")  # a stream that libjpeg refuses too
+    for there, code in ((None, "dicom-transfer-syntax"), (object(), "dicom-pixels")):
+        monkeypatch.setattr(decode, "find_spec", lambda name, there=there: there)
+        (answer,) = loader.read(items, REAL / "JPEG-lossy.dcm")
+        assert answer.code == code and JPEGExtended12Bit in answer.message
+        assert ("pip install 'fieldglass-medical[libjpeg]'" in answer.message) == (there is None)
 
 
 def test_a_file_without_a_preamble_is_taken_where_its_length_tells_the_syntax(tmp_path):

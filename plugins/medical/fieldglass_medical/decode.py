@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pydicom.encaps import get_frame
@@ -32,10 +33,7 @@ _SOUND = ("pydicom", "pillow")
 _LARGE = 512 * 512
 _VALUE_TYPES = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _LEAST_FRAME = 16  # bytes that the smallest compressed frame takes with its item header
-_EXTRAS = {
-    "1.2.840.10008.1.2.4.50": "libjpeg", "1.2.840.10008.1.2.4.51": "libjpeg", "1.2.840.10008.1.2.4.57": "libjpeg",
-    "1.2.840.10008.1.2.4.70": "libjpeg", "1.2.840.10008.1.2.4.80": "libjpeg", "1.2.840.10008.1.2.4.81": "libjpeg",
-}  # fmt: skip
+_LIBJPEG = {f"1.2.840.10008.1.2.4.{each}" for each in (50, 51, 57, 70, 80, 81)}  # what the extra `libjpeg` decodes
 
 
 def check_syntax(syntax: Any) -> None:
@@ -104,11 +102,10 @@ def frames(opened: Opened, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
         except StopIteration:
             return
         except (RuntimeError, DecoderRefusal) as error:  # every plug-in refused; another might not
-            hint = _hint(opened.syntax)
-            if not hint:
-                raise
-            said = f"No decoder here takes this {opened.syntax.name} ({opened.syntax}).{hint}"
-            raise Refusal("dicom-transfer-syntax", said) from error
+            said = f"No decoder here takes this {opened.syntax.name} ({opened.syntax})"
+            if hint := _hint(opened.syntax):
+                raise Refusal("dicom-transfer-syntax", f"{said}.{hint}") from error
+            raise Refusal("dicom-pixels", f"{said}: the frame is damaged, or not what it says.") from error
         yield array
 
 
@@ -134,8 +131,9 @@ def _plugin(decoder: Any) -> str:
 
 
 def _hint(syntax: Any) -> str:
-    extra = _EXTRAS.get(str(syntax))
-    return f" pip install 'fieldglass-medical[{extra}]' (GPL)." if extra else ""
+    """What to install for a syntax, where that would help and is not there."""
+    helps = str(syntax) in _LIBJPEG and find_spec("libjpeg") is None
+    return " pip install 'fieldglass-medical[libjpeg]' (GPL)." if helps else ""
 
 
 def _at_value(opened: Opened) -> tuple[str, str]:

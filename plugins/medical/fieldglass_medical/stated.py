@@ -20,7 +20,9 @@ def stated_window(loader: Any, sample: Sample) -> str:
         return "window centre {window_center:g}, width {window_width:g}".format(**sample.measured)
     if sample.units == "srgb8" and sample.kind == "image":
         return "colours as stored"
-    return "no window in the file: colours as stored; grey by its table, else from its 0.5th to 99.5th percentile"
+    if sample.kind == "clip":
+        return "colours as stored, grey by its own windows"
+    return "no window in the file: by its table, else from its 0.5th to 99.5th percentile"
 
 
 def without_notice(notes: Iterable[str]) -> tuple[str, ...]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fieldglass._torchvision import require
 from fieldglass.encoders.device import place
-from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
 from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import kept_name, weight_file
+from fieldglass.models.files import weight_file
 from fieldglass.types import Accepts, Prepared, Sample
 from fieldglass_medical.encoders.bert import bert, part
+from fieldglass_medical.encoders.checkpoint import kept
 from fieldglass_medical.encoders.ct_vit import build, slabs_of, tokens
 from fieldglass_medical.encoders.sentences import first_states
 from fieldglass_medical.encoders.transformer import unit
@@ -94,15 +94,10 @@ class CtClip:
             self._language = Once(lambda: language.to(self.device))
             self.accepts = (*self.accepts, Accepts("text", "text", (), "unit"))
             self.texts = self._texts  # a capability that needs its vocabulary
-        self.fingerprint = fingerprint(
-            self.name, weights=sha256_of(path), tokenizer=sha256_of(table) if table else "",
-            volume=self._slabs.volume, precision=self._placement.precision, version=1,
+        self.fingerprint, self.options = kept(
+            self.name, weights, path, self._placement, {"tokenizer": tokenizer, "size": size, "depth": depth},
+            tokenizer=sha256_of(table) if table else "", volume=self._slabs.volume,
         )  # fmt: skip
-        kept = kept_name(weights, path)
-        self.options: Mapping[str, Any] = {
-            "weights": kept, **({"tokenizer": tokenizer} if tokenizer else {}), "size": size, "depth": depth,
-            "precision": self._placement.precision,
-        }  # fmt: skip
 
     def prepare(self, sample: Sample) -> Prepared:
         """A volume in HU -> (depth, size, size) int16, 32767 for 1000 HU; a text as it is.

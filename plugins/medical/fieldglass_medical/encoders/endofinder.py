@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from fieldglass.encoders.device import place
-from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.preprocess import Preprocess
 from fieldglass.errors import UsageError
 from fieldglass.models import weights as weight_files
-from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import kept_name, weight_file
+from fieldglass.models.files import weight_file
 from fieldglass.types import Prepared
+from fieldglass_medical.encoders.checkpoint import kept
 from fieldglass_medical.encoders.display import Display
 from fieldglass_medical.encoders.transformer import PictureTransformer, build, geometry
 
@@ -61,15 +60,10 @@ class EndoFinder(PictureTransformer):
         super().__init__(build(state, path, "EndoFinder"), preprocess, Display(window), placement)
         self._hash = hash
         self.dtype = "bits" if hash else "f32"
-        self.fingerprint = fingerprint(
-            self.name, weights=sha256_of(path), preprocess=preprocess.digest(), window=window, hash=hash,
-            precision=placement.precision, version=1,
-        )  # fmt: skip
-        kept = kept_name(weights, path)
-        self.options: Mapping[str, Any] = {
-            "weights": kept, "hash": hash, "resize_mode": resize_mode, "window": window,
-            "precision": placement.precision,
-        }  # fmt: skip
+        asked = {"hash": hash, "resize_mode": resize_mode, "window": window}
+        self.fingerprint, self.options = kept(
+            self.name, weights, path, placement, asked, preprocess=preprocess.digest(), window=window, hash=hash
+        )
 
     def images(self, batch: Sequence[Prepared]) -> F32:
         """(n, 1, dim) float32, unit; of a hash +-1/sqrt(dim)."""

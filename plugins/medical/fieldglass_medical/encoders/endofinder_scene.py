@@ -9,14 +9,13 @@ import numpy as np
 
 from fieldglass._torchvision import require
 from fieldglass.encoders.device import place
-from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.encoders.preprocess import Preprocess
 from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
-from fieldglass.models.cache import sha256_of
 from fieldglass.models.files import weight_file
 from fieldglass.types import Prepared, Sample
+from fieldglass_medical.encoders.checkpoint import kept
 from fieldglass_medical.encoders.display import Display, accepted, sections
 from fieldglass_medical.encoders.endofinder import BESIDE, MEAN, STD
 from fieldglass_medical.encoders.transformer import build, geometry, unit
@@ -76,14 +75,11 @@ class EndoFinderScene:
         self._models = Once(lambda: (vit.to(self.device), scene.to(self.device)))
         self.accepts = accepted(_TOWERS)
         self.dtype = "bits" if hash else "f32"
-        self.fingerprint = fingerprint(
-            self.name, weights=sha256_of(path), preprocess=self._preprocess.digest(), window=window, hash=hash,
-            views=views, precision=self._placement.precision, version=1,
+        parts = {"window": window, "hash": hash, "views": views}
+        self.fingerprint, self.options = kept(
+            self.name, weights, path, self._placement, {**parts, "resize_mode": resize_mode},
+            preprocess=self._preprocess.digest(), **parts,
         )  # fmt: skip
-        self.options: Mapping[str, Any] = {
-            "weights": str(path), "views": views, "hash": hash, "resize_mode": resize_mode, "window": window,
-            "precision": self._placement.precision,
-        }  # fmt: skip
 
     def prepare(self, sample: Sample) -> Prepared:
         """(views, size, size, 3) uint8; one view of an image."""

@@ -9,15 +9,15 @@ import numpy as np
 
 from fieldglass._torchvision import require
 from fieldglass.encoders.device import place
-from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
 from fieldglass.models.cache import sha256_of
 from fieldglass.models.carriers import carried
-from fieldglass.models.files import kept_name, weight_file
+from fieldglass.models.files import weight_file
 from fieldglass.types import Accepts, Prepared, Sample
 from fieldglass_medical.encoders.bert import bert, part
+from fieldglass_medical.encoders.checkpoint import kept
 from fieldglass_medical.encoders.display import Display, accepted
 from fieldglass_medical.encoders.m3d_network import Sizes, build, tokens
 from fieldglass_medical.encoders.sentences import first_states
@@ -83,15 +83,10 @@ class M3DClip:
         self._language = Once(lambda: language.to(self.device))
         self._heads = Once(lambda: {name: each.to(self.device) for name, each in heads.items()})
         self.accepts = (*accepted(_TOWERS), Accepts("text", "text", (), "unit"))
-        self.fingerprint = fingerprint(
-            self.name, weights=sha256_of(path), tokenizer=sha256_of(table), sizes=self._sizes, window=window,
-            precision=self._placement.precision, version=1,
+        self.fingerprint, self.options = kept(
+            self.name, weights, path, self._placement, {"tokenizer": tokenizer, "window": window},
+            tokenizer=sha256_of(table), sizes=self._sizes, window=window,
         )  # fmt: skip
-        kept = kept_name(weights, path)
-        self.options: Mapping[str, Any] = {
-            "weights": kept, **({"tokenizer": tokenizer} if tokenizer else {}), "window": window,
-            "precision": self._placement.precision,
-        }  # fmt: skip
 
     def prepare(self, sample: Sample) -> Prepared:
         """An image, volume or clip -> (depth, height, width) float32 in 0..1; a text as it is."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fieldglass._torchvision import require
 from fieldglass.encoders.device import place
-from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
-from fieldglass.models.cache import sha256_of
 from fieldglass.models.files import weight_file
 from fieldglass.types import Prepared, Sample
+from fieldglass_medical.encoders.checkpoint import kept
 from fieldglass_medical.encoders.display import Display, accepted
 from fieldglass_medical.encoders.m3ret_network import Shape, embedded, network, tokens_of
 from fieldglass_medical.encoders.transformer import unit
@@ -66,10 +65,7 @@ class M3Ret:
         self._display = Display(self._shape.window)
         self._model = Once(lambda: made.to(self.device))
         self.accepts = accepted(_TOWERS)
-        self.fingerprint = fingerprint(
-            self.name, weights=sha256_of(path), shape=self._shape.text(), precision=self._placement.precision, version=1
-        )
-        self.options: Mapping[str, Any] = {"weights": str(path), "precision": self._placement.precision}
+        self.fingerprint, self.options = kept(self.name, weights, path, self._placement, {}, shape=self._shape.text())
 
     def prepare(self, sample: Sample) -> Prepared:
         """(1 or frames, size, size, 3) uint8."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fieldglass.encoders.device import place
-from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
 from fieldglass.encoders.preprocess import Preprocess
 from fieldglass.errors import UsageError
@@ -17,6 +16,7 @@ from fieldglass.models.cache import sha256_of
 from fieldglass.models.carriers import carried
 from fieldglass.models.files import weight_file
 from fieldglass.types import Accepts, Prepared, Sample
+from fieldglass_medical.encoders.checkpoint import kept
 from fieldglass_medical.encoders.display import Display, accepted
 from fieldglass_medical.encoders.ptunifier_network import build, pictured, said, side_of
 from fieldglass_medical.encoders.transformer import unit
@@ -83,14 +83,11 @@ class PTUnifier:
         self._words = Words(table, int(embeddings.word_embeddings.num_embeddings), longest, "PTUnifier")
         self._model = Once(lambda: network.to(self.device))
         self.accepts = (*accepted({"image": "image"}), Accepts("text", "text", (), "unit"))
-        self.fingerprint = fingerprint(
-            self.name, weights=sha256_of(path), tokenizer=sha256_of(table), preprocess=self._preprocess.digest(),
-            vectors=self._vectors, window=window, precision=self._placement.precision, version=1,
+        parts = {"vectors": self._vectors, "window": window}
+        self.fingerprint, self.options = kept(
+            self.name, weights, path, self._placement, {"tokenizer": tokenizer, **parts},
+            tokenizer=sha256_of(table), preprocess=self._preprocess.digest(), **parts,
         )  # fmt: skip
-        self.options: Mapping[str, Any] = {
-            "weights": str(path), **({"tokenizer": tokenizer} if tokenizer else {}), "vectors": self._vectors,
-            "window": window, "precision": self._placement.precision,
-        }  # fmt: skip
 
     def prepare(self, sample: Sample) -> Prepared:
         """An image -> (height, width, 3) uint8; a text as it is."""

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from fieldglass._torchvision import require
 from fieldglass.encoders.device import place
-from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.preprocess import Preprocess
 from fieldglass.errors import UsageError, WeightsError
 from fieldglass.models import weights as weight_files
-from fieldglass.models.cache import sha256_of
-from fieldglass.models.files import kept_name, weight_file
+from fieldglass.models.files import weight_file
+from fieldglass_medical.encoders.checkpoint import kept
 from fieldglass_medical.encoders.display import Display
 from fieldglass_medical.encoders.transformer import PictureTransformer, build, geometry
 
@@ -78,15 +77,10 @@ class RadDino(PictureTransformer):
         preprocess = Preprocess((size, size), (size, size), mean, std, "bicubic", "shortest")
         placement = place(device, precision)
         super().__init__(build(state, path, "RAD-DINO"), preprocess, Display(window), placement)
-        self.fingerprint = fingerprint(
-            self.name, weights=sha256_of(path), preprocess=preprocess.digest(), window=window,
-            precision=placement.precision, version=1,
-        )  # fmt: skip
-        kept = kept_name(weights, path)
-        self.options: Mapping[str, Any] = {
-            "weights": kept, **({"processor": processor} if processor else {}), "window": window,
-            "precision": placement.precision,
-        }  # fmt: skip
+        asked = {"processor": processor, "window": window}
+        self.fingerprint, self.options = kept(
+            self.name, weights, path, placement, asked, preprocess=preprocess.digest(), window=window
+        )
 
 
 def _normalisation(processor: str, weights: Path, encoder: str) -> tuple[_Three, _Three]:
