@@ -8,16 +8,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from benchmarks.metered import metered
 from benchmarks.pictures import photographs, small_files
 from benchmarks.table import Row
 from fieldglass.ingest import Progress, ingest, make_loader
-from fieldglass.ingest.making import cores
 from fieldglass.ingest.previews import thumbnail
 from fieldglass.registry import registry
 from fieldglass.store import Store
@@ -50,35 +50,18 @@ def rows(quick: bool) -> Iterator[Row]:
 def _bounded(folder: Path, encoder: Any, what: str, bar: float, count: int) -> Row:
     """Pictures per second of a whole ingest, as a share of cores / CPU seconds of its three steps."""
     items = [each for each in make_loader("files", {}, encoder).scan(folder) if isinstance(each, Item)][:count]
-    _steps(folder, encoder, items[:BATCH])  # weights load, caches fill
-    before = _steps(folder, encoder, items[: 2 * BATCH])
     with _collection(folder.parent) as store:
-        report = ingest(store, folder, encoder=encoder, batch=BATCH, limit=count)
-    after = _steps(folder, encoder, items[: 2 * BATCH])
-    decode, prepare, encode = (min(pair) for pair in zip(before, after, strict=True))
-    bound = cores() / (decode + prepare + encode)
-    rate = report.new / report.seconds
+        ingest(store, folder, encoder=encoder, batch=BATCH, limit=2 * BATCH)  # weights load, caches fill
+    with _collection(folder.parent) as store:
+        run = metered(store, folder, encoder=encoder, batch=BATCH, limit=count)
     return Row(
         f"ingest, {what}",
         f">= {bar:.2f} of the bound",
-        f"{rate / bound:.2f}",
-        rate / bound >= bar,
-        f"{rate:.1f} of {bound:.1f} pictures/s; CPU ms: decode {1e3 * decode:.1f}, prepare {1e3 * prepare:.1f}, "
-        f"encode {1e3 * encode:.1f}; outside the bound: preview {1e3 * _preview(folder, encoder, items[:8]):.1f}, "
-        f"commits, and what threads cost each other; {report.new} pictures",
+        f"{run.share:.2f}",
+        run.share >= bar,
+        f"{run}; outside the bound: preview {1e3 * _preview(folder, encoder, items[:8]):.1f}, scan, commits and what "
+        f"threads wait for; {run.report.new} pictures",
     )
-
-
-def _steps(folder: Path, encoder: Any, items: list[Item]) -> tuple[float, float, float]:
-    """CPU seconds per picture of decoding, preparing and encoding, each alone on one thread."""
-    loader = make_loader("files", {}, encoder)
-    with _one_thread():
-        decode = [_cpu(lambda item=item: list(loader.read([item], folder))) for item in items]
-        samples = [next(loader.read([item], folder)) for item in items[:8]]
-        prepare = [_cpu(lambda sample=sample: encoder.prepare(sample)) for sample in samples]
-        batch = [encoder.prepare(samples[number % len(samples)]) for number in range(BATCH)]
-        encode = [_cpu(lambda: encoder.images(batch)) / BATCH for _ in range(3)]
-    return statistics.median(decode), statistics.median(prepare), statistics.median(encode)
 
 
 def _preview(folder: Path, encoder: Any, items: list[Item]) -> float:
@@ -158,14 +141,6 @@ def _collection(folder: Path) -> Iterator[Store]:
         Store.create(Path(name) / "bench.collection") as store,
     ):
         yield store
-
-
-def _one_thread() -> Any:
-    if "torch" not in sys.modules:
-        return nullcontext()
-    from fieldglass.encoders.device import single_thread
-
-    return single_thread()
 
 
 def _cpu(call: Callable[[], Any]) -> float:

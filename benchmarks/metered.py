@@ -16,7 +16,7 @@ from typing import Any
 import fieldglass.ingest.run as runs
 from fieldglass.ingest import ingest
 from fieldglass.ingest.making import cores
-from fieldglass.ingest.progress import Report
+from fieldglass.ingest.progress import Progress, Report
 from fieldglass.store import Store
 from fieldglass.types import Item
 
@@ -24,37 +24,52 @@ __all__ = ["Metered", "metered"]
 
 
 class Metered:
-    """A report, and the CPU seconds per new item of each step of that run."""
+    """A report, the CPU seconds per item of each step of that run, and its rate once it was under way.
 
-    def __init__(self, report: Report, spent: Counter[str]) -> None:
+    The start (the first items are read in one thread) and the end (the index is built) do not count: they are the
+    same for ten thousand items.
+    """
+
+    def __init__(self, report: Report, spent: Counter[str], seen: Sequence[tuple[int, float]], batch: int) -> None:
         self.report = report
         self.decode, self.prepare, self.encode = (spent[step] / report.new for step in ("decode", "prepare", "encode"))
-
-    @property
-    def rate(self) -> float:
-        """Items per second."""
-        return self.report.new / self.report.seconds
+        inner = [each for each in seen if 3 * batch <= each[0] <= seen[-1][0] - 2 * batch]
+        if len(inner) < 2:
+            raise ValueError(f"{report.new} items are too few to measure a rate by")
+        (first, began), (last, ended) = inner[0], inner[-1]
+        self.rate = (last - first) / (ended - began)
 
     @property
     def bound(self) -> float:
         """Items per second if the cores did nothing but the three steps."""
         return cores() / (self.decode + self.prepare + self.encode)
 
+    @property
+    def share(self) -> float:
+        """The rate as a share of the bound."""
+        return self.rate / self.bound
+
     def __str__(self) -> str:
         steps = ", ".join(f"{step} {1e3 * getattr(self, step):.1f}" for step in ("decode", "prepare", "encode"))
-        return f"{self.rate:.1f} of {self.bound:.1f} items/s; CPU ms in the run: {steps}"
+        return f"{self.rate:.1f} of {self.bound:.1f} items/s under way; CPU ms in the run: {steps}"
 
 
-def metered(store: Store, source: Path, *, encoder: Any, **how: Any) -> Metered:
+def metered(store: Store, source: Path, *, encoder: Any, batch: int, **how: Any) -> Metered:
     """`ingest`, with its steps metered."""
     meter = _Meter()
+    seen: list[tuple[int, float]] = []
+
+    def note(progress: Progress) -> None:
+        if not seen or progress.done > seen[-1][0]:
+            seen.append((progress.done, time.monotonic()))
+
     make = runs.make_loader
     runs.make_loader = lambda *given: _Loader(make(*given), meter)  # type: ignore[assignment, return-value]
     try:
-        report = ingest(store, source, encoder=_Encoder(encoder, meter), **how)
+        report = ingest(store, source, encoder=_Encoder(encoder, meter), batch=batch, progress=note, **how)
     finally:
         runs.make_loader = make
-    return Metered(report, meter.spent)
+    return Metered(report, meter.spent, seen, batch)
 
 
 class _Meter:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.ingest import BATCH, _collection, _cpu, _one_thread
+from benchmarks.ingest import BATCH, _collection, _cpu
+from benchmarks.metered import metered
 from benchmarks.table import Row
-from fieldglass.ingest import Progress, ingest, make_loader
-from fieldglass.ingest.making import cores
+from fieldglass.ingest import ingest
 from fieldglass.registry import registry
 from fieldglass.types import Item
 
@@ -128,71 +126,11 @@ def _ingest(folder: Path, name: str, count: int) -> Row:
         encoder = registry().create("encoders", name, {})
     except Exception as error:  # the weight carriers are an extra
         return Row(what, ">= 0.85 of the bound", "not measured", None, str(error))
-    _steps(folder, encoder, BATCH)  # weights load, caches fill
-    steps = [_steps(folder, encoder, 2 * BATCH)]
-    watch = _Watch()
     with _collection(folder.parent) as store:
-        report = ingest(store, folder, encoder=encoder, loader="rs/scenes", batch=BATCH, limit=count, progress=watch)
-    steps.append(_steps(folder, encoder, 2 * BATCH))
-    read, prepare, encode = (min(pair) for pair in zip(*steps, strict=True))
-    tiles, seconds, waited = watch.steady()
-    bound = cores() / (read + prepare + encode)
-    ratio = tiles / bound / (seconds - waited / cores())
-    elsewhere = (
-        f"; other processes had {waited / cores() / seconds:.0%} of the cores, which is left out" if waited else ""
-    )
-    return Row(
-        what,
-        ">= 0.85 of the bound",
-        f"{ratio:.2f}",
-        ratio >= 0.85,
-        f"{ratio * bound:.1f} of {bound:.1f} tiles/s; CPU ms: read {1e3 * read:.1f}, prepare {1e3 * prepare:.1f}, "
-        f"encode {1e3 * encode:.1f}; {tiles} of {report.new} tiles, without start and end{elsewhere}",
-    )
-
-
-class _Watch:
-    """Notes how far an ingest is, when, and how long its threads have waited for a core that others had.
-
-    Threads of this process that wait for one another count as well: with as many workers as cores they hardly do.
-    """
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[int, float, float]] = []
-
-    def __call__(self, progress: Progress) -> None:
-        if not self._seen or progress.done > self._seen[-1][0]:
-            self._seen.append((progress.done, time.monotonic(), _waited()))
-
-    def steady(self) -> tuple[int, float, float]:
-        """Tiles, seconds and seconds waited, from the first batch of each worker to the last whole ones."""
-        last = self._seen[-1][0]
-        inner = [each for each in self._seen if 3 * BATCH <= each[0] <= last - 2 * BATCH]
-        (first, began, had), (done, ended, has) = inner[0], inner[-1]
-        return done - first, ended - began, has - had
-
-
-def _waited() -> float:
-    """Seconds that the threads of this process were ready to run and did not; 0 where the system does not tell."""
-    total = 0
-    for each in Path("/proc/self/task").glob("*/schedstat"):
-        with suppress(OSError):  # a thread that has ended
-            total += int(each.read_text().split()[1])
-    return total / 1e9
-
-
-def _steps(folder: Path, encoder: Any, count: int) -> tuple[float, float, float]:
-    """CPU seconds per tile of reading, preparing and encoding, each alone on one thread."""
-    loader = make_loader("rs/scenes", {}, encoder)
-    items = [each for each in loader.scan(folder) if isinstance(each, Item)][:count]
-    samples: list[Any] = []
-    with _one_thread():
-        read = _cpu(lambda: samples.extend(loader.read(items, folder))) / len(items)
-        prepare = [_cpu(lambda sample=sample: encoder.prepare(sample)) for sample in samples[:16]]
-        batch = [encoder.prepare(samples[number % len(samples)]) for number in range(BATCH)]
-        encoder.images(batch)
-        encode = [_cpu(lambda: encoder.images(batch)) / BATCH for _ in range(3)]
-    return read, statistics.median(prepare), statistics.median(encode)
+        ingest(store, folder, encoder=encoder, loader="rs/scenes", batch=BATCH, limit=2 * BATCH)  # weights load
+    with _collection(folder.parent) as store:
+        run = metered(store, folder, encoder=encoder, loader="rs/scenes", batch=BATCH, limit=count)
+    return Row(what, ">= 0.85 of the bound", f"{run.share:.2f}", run.share >= 0.85, f"{run}; {run.report.new} tiles")
 
 
 def _memory(folder: Path, tiles: int) -> Row:
