@@ -84,7 +84,8 @@ class Encoder(Protocol):
 
     `fingerprint` covers weights, preprocessing, precision and options, and is the same for all
     towers. `rows` is the number of vectors per item (1, or 32 for BLIP-2). `dtype` is how vectors
-    are stored: "f32", "f16" or "bits".
+    are stored: "f32", "f16" or "bits". An encoder may have `composer`, the name of the one that it was
+    trained with: a picture with a sentence goes to it where no other is named.
     """
 
     name: str

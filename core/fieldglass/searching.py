@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from fieldglass.asking import Question, ask
-from fieldglass.composers.default import default_composer
+from fieldglass.composers.default import suiting_composer
 from fieldglass.errors import CollectionError, FingerprintError
 from fieldglass.options import options_of
 from fieldglass.registry import registry
@@ -137,7 +137,7 @@ class Searchable:
     ) -> list[SearchResult]:
         """The hits of several questions, searched together; the arguments are those of `search`."""
         results: dict[int, SearchResult] = {}
-        for chosen, numbers in _by_kind(questions, composer):
+        for chosen, numbers in self._by_kind(questions, composer):
             outcomes = self.engine.search(
                 [questions[number].query for number in numbers],
                 composer=chosen,
@@ -200,7 +200,8 @@ class Searchable:
             none where the collection has one.
         :param exclude_self: the query pictures themselves are no hits.
         :param item: which item of a query file that holds several.
-        :param composer: how the parts are joined; by default `image`, `text` or `weicom`.
+        :param composer: how the parts are joined; by default `image`, `text` or `weicom`, or what the encoder was
+            trained with.
         :param options: of the composer.
         :param min_score: hits below it are left out.
         :param collapse: a group column: its best item alone is a hit.
@@ -255,7 +256,7 @@ class Searchable:
         rerank_required: bool = False,
     ) -> Explanation:
         """What each probe of a question (see `ask`) gives to the score of one item, and where a reranker put it."""
-        ((chosen, _),) = _by_kind([question], composer)
+        ((chosen, _),) = self._by_kind([question], composer)
         return self.engine.explain(
             question.query,
             id,
@@ -288,6 +289,15 @@ class Searchable:
             given = {**({"field": self._field} if "field" in known else {}), **given}
         return given
 
+    def _by_kind(self, questions: Sequence[Question], composer: str | Composer | None) -> list[tuple[Any, list[int]]]:
+        """Composers and the numbers of their questions; without one, each gets the default of its own parts."""
+        if composer is not None:
+            return [(composer, list(range(len(questions))))]
+        found: dict[str | None, list[int]] = {}
+        for number, question in enumerate(questions):
+            found.setdefault(suiting_composer(question.query, self.encoder), []).append(number)
+        return list(found.items())
+
     def _result(self, question: Question, outcome: Outcome) -> SearchResult:
         snapshot = self.store.snapshot()
         ids = outcome.ranking.ids
@@ -310,13 +320,3 @@ class Searchable:
             asked=question.asked,
             reranker=outcome.reranker,
         )
-
-
-def _by_kind(questions: Sequence[Question], composer: str | Composer | None) -> list[tuple[Any, list[int]]]:
-    """Composers and the numbers of their questions; without one, each question gets the default of its own parts."""
-    if composer is not None:
-        return [(composer, list(range(len(questions))))]
-    found: dict[str | None, list[int]] = {}
-    for number, question in enumerate(questions):
-        found.setdefault(default_composer(question.query), []).append(number)
-    return list(found.items())

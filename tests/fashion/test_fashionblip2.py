@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 import fieldglass
 from fashion import blip2_files as files
 from fieldglass._torchvision import require
+from fieldglass.cli import main
+from fieldglass.composers.default import suiting_composer
 from fieldglass.errors import QueryError, UsageError, WeightsError
 from fieldglass.models.cache import sha256_of
 from fieldglass.testing import ComposerContract, EncoderContract
@@ -18,6 +23,7 @@ from fieldglass_fashion.blip2.adapters import Matching
 from fieldglass_fashion.blip2.encoder import Blip2
 from fieldglass_fashion.blip2.fashionblip2 import FashionBlip2
 from fieldglass_fashion.joint import FashionBlip2Matching, Sprc
+from fieldglass_fashion.reasons import reasons
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +198,38 @@ def test_a_shop_is_indexed_and_searched_by_both(folder, trained, tmp_path):
             if name == "fashion/blip2":
                 assert len(list(made.search(text="a red dress", k=3))) == 3
                 assert made.store.snapshot().fields["image"].rows == 32
+                assert made.search(like="a.png", text="in red").composer == "weicom"  # these are not SPRC's weights
+                continue
+            assert made.search(like="a.png", text="in red, longer", k=3).hits == tuple(hits)  # what it was trained with
+            with pytest.raises(QueryError, match="only beside a picture"):
+                made.search(text="a red dress")
+            with pytest.raises(QueryError, match="cannot refuse"):
+                made.search(like="a.png", not_text="a belt")
+            asked = made.ask(like="a.png", text="in red")
+            said = " ".join(reasons(made, asked.query, hits).values())
+            assert "the picture" in said and "in red" not in said  # a sentence alone has no vector
+        turns = CliRunner().invoke(
+            main, ["fashion", "session", str(path), "--like", "a.png", "-k", "2"], input="in red\nlonger\n"
+        )
+        assert turns.exit_code == 0, turns.output
+        assert turns.stdout.count("rank") == 3
+
+
+def test_sprc_s_weights_bring_its_composer(folder, tmp_path):
+    made = Blip2(weights=str(files.lavis(tmp_path / "sprc.pt", prompts=True)), device="cpu", precision="fp32")
+    both = Query((QueryImage("a"),), (QueryText("in red"),))
+    assert suiting_composer(both, made) == "fashion/sprc"
+    assert suiting_composer(replace(both, texts=(QueryText("red", role="negative"),)), made) == "weicom"
+
+
+def test_an_encoder_of_pictures_alone_says_so():
+    class Seeing:
+        name = "seeing"
+
+        def images(self, batch):
+            raise NotImplementedError
+
+    with pytest.raises(QueryError, match="seeing reads no sentences") as error:
+        suiting_composer(Query((QueryImage("a"),), (QueryText("in red"),)), Seeing())
+    assert "fashion/mini" in error.value.hint and "weicom" not in str(error.value)
+    assert suiting_composer(Query((QueryImage("a"),)), Seeing()) == "image"

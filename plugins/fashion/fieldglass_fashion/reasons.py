@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fieldglass.composers.normal import normal_cdf
+from fieldglass.encoders import capabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,12 +28,13 @@ _REASON = 0.6  # less near than so much of the shop is no reason
 
 
 def reasons(collection: Collection, query: Query, result: SearchResult) -> dict[str, str]:
-    """One sentence for each hit, by id."""
+    """One sentence for each hit, by id; of pictures alone, where the encoder reads no sentences by themselves."""
     positions = np.array([hit.position for hit in result], dtype=np.int64)
     if not len(positions):
         return {}
     told: list[list[str]] = [[] for _ in positions]
-    for name, part, wanted in _parts(query):
+    reads = "texts" in capabilities(collection.encoder)
+    for name, part, wanted in (each for each in _parts(query) if reads or not each[1].texts):
         for row, share in enumerate(_shares(collection, part, positions)):
             if not wanted:
                 told[row] += [f"unlike {name}"] if share < 1 - _REASON else []

@@ -39,6 +39,7 @@ class Blip2Base:
         path = located(str(weights), self.name)
         checkpoint = opened(path)
         self._shape = checkpoint.shape
+        self.composer = "fashion/sprc" if checkpoint.sprc else ""
         if not 3 <= tokens <= self._shape.text_positions:
             raise UsageError(f"{self.name}: tokens lies between 3 and {self._shape.text_positions}, not at {tokens}.")
         self._preprocess = preprocessing(checkpoint, resize_mode, pad_ratio)

@@ -59,6 +59,7 @@ class FashionBlip2(Blip2Base):
             )
         path = weight_file(str(trained), self.name, ("fashionblip2.pt",))
         module = added(read_trained(path, self._digest), self._shape)
+        self.composer = self.name
         query = module.matching.query
         self.heads = int(query.tokens.out_features)
         self.dim = self.heads * int(query.channels.out_features)

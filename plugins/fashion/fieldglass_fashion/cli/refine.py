@@ -9,7 +9,7 @@ import click
 
 from fieldglass.errors import UsageError
 from fieldglass_fashion.cli.asking import PRODUCT, write_page
-from fieldglass_fashion.cli.session import BASE, UPDATER, has_products
+from fieldglass_fashion.cli.session import UPDATER, base_of, has_products
 
 if TYPE_CHECKING:
     from fieldglass.result import SearchResult
@@ -90,7 +90,7 @@ def _session(opened: Any, collection: Path, file: Path | None, options: dict[str
     if options["undo"]:
         raise UsageError("There is nothing to undo.", hint="Name the session: --session FILE.")
     if options["updater"] is None:
-        given = {"base": BASE, **given}
+        given = {**parse(base_of(collection)), **given}
     collapse = PRODUCT if has_products(collection) else None
     return Session(
         opened, updater=options["updater"] or UPDATER, options=given, k=options["k"] or 10, collapse=collapse

@@ -10,7 +10,7 @@ import click
 from fieldglass.cli.chat import chat
 from fieldglass_fashion.cli.asking import PRODUCT
 
-__all__ = ["UPDATER", "has_products", "session"]
+__all__ = ["UPDATER", "base_of", "has_products", "session"]
 
 UPDATER, BASE = "rocchio", "fashion/edits"
 
@@ -40,7 +40,7 @@ def session(context: click.Context, collection: Path, **options: Any) -> None:
         if options["updater"] is None:
             options["updater"] = UPDATER
             if not any(each.partition("=")[0] == "base" for each in options["settings"]):
-                options["settings"] = (f"base={BASE}", *options["settings"])
+                options["settings"] = (*base_of(collection), *options["settings"])
         if options["collapse"] is None and has_products(collection):
             options["collapse"] = PRODUCT
     from fieldglass_fashion.page import shop
@@ -49,6 +49,19 @@ def session(context: click.Context, collection: Path, **options: Any) -> None:
 
 
 session.params = list(chat.params)
+
+
+def base_of(collection: Path) -> tuple[str, ...]:
+    """The settings of the updater: edits, or the turns' pictures where the encoder reads no sentences by themselves."""
+    import fieldglass
+    from fieldglass.registry import registry
+
+    with fieldglass.open(collection) as opened:
+        offer = registry().offers("encoders").get(opened.field.encoder)
+    able = offer.provides if offer is not None else frozenset({"texts"})
+    if "texts" in able:
+        return (f"base={BASE}",)
+    return ("base=decayed", *(("base_settings=base=fashion/fashionblip2",) if "pairs" in able else ()))
 
 
 def has_products(collection: Path) -> bool:
