@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PictureReader"]
 
+_LISTED = 8  # items of a query that holds several
+
 
 @dataclass(frozen=True)
 class PictureReader:
@@ -30,7 +32,8 @@ class PictureReader:
     def read(self, thing: Any, *, role: Any = "reference", item: str | None = None) -> tuple[QueryImage, Picture]:
         """`thing`: path, bytes, PIL image, or (H, W), (H, W, 3) or (H, W, 4) array. QueryError where it cannot be read.
 
-        `item` names the one to take where a file holds several (a multi-frame study, a tiled scene).
+        A path may be the folder of one item, such as a series. `item` names the one to take where a file or folder
+        holds several (a multi-frame study, a tiled scene).
         """
         found, name = None, "picture"
         if isinstance(thing, (str, os.PathLike)):
@@ -51,37 +54,46 @@ class PictureReader:
             return self._file(path, wanted)
 
     def _file(self, path: Path, wanted: str | None) -> tuple[Item, Sample]:
-        if path.is_dir() or not path.exists():
+        if not path.exists():
             raise QueryError(f"There is no picture {str(path)!r}.")
         root, named = path.resolve(), "" if self.loader.private else f" {path.name!r}"  # a path may tell who someone is
-        item = _only(self.loader.scan(root), path.name, named, wanted)
+        item = _only(self.loader.scan(root), path, named, wanted)
         answer = next(iter(self.loader.read([item], root)))
         if isinstance(answer, Problem):
             raise QueryError(f"The picture{named} cannot be read: {answer.message}")
         return item, answer
 
 
-def _only(found: Iterator[Item | Problem], name: str, named: str, wanted: str | None) -> Item:
-    answers = list(found)
-    items = [each for each in answers if isinstance(each, Item)]
+def _only(found: Iterator[Item | Problem], path: Path, named: str, wanted: str | None) -> Item:
+    items: list[Item] = []
+    problems: list[Problem] = []
+    for each in found:
+        if isinstance(each, Problem):
+            problems.append(each)
+        elif wanted is not None or len(items) <= _LISTED:
+            items.append(each)
+        else:  # a folder may hold millions
+            break
     if wanted is not None:
         chosen = [each for each in items if each.id == wanted or each.id.endswith(wanted)]
         if len(chosen) == 1:
             return chosen[0]
-        raise QueryError(f"The file{named} has no item {wanted!r}.", hint=_listed(items))
+        raise QueryError(f"The query{named} has no item {wanted!r}.", hint=_listed(items))
     if len(items) > 1:
-        raise QueryError(f"The file{named} holds {len(items)} items.", hint=f"Name one by --item. {_listed(items)}")
+        many = f"more than {_LISTED}" if len(items) > _LISTED else str(len(items))
+        raise QueryError(f"The query{named} holds {many} items.", hint=f"Name one by --item. {_listed(items)}")
     if items:
         return items[0]
-    for each in answers:
-        if isinstance(each, Problem):
-            raise QueryError(f"The picture{named} cannot be read: {each.message}")
-    return Item(portable(name), (portable(name),))  # passed over by its name; its content decides
+    if problems:
+        raise QueryError(f"The picture{named} cannot be read: {problems[0].message}")
+    if path.is_dir():
+        raise QueryError(f"The folder{named} holds no picture.")
+    return Item(portable(path.name), (portable(path.name),))  # passed over by its name; its content decides
 
 
 def _listed(items: list[Item]) -> str:
-    shown = ", ".join(each.id for each in items[:8])
-    return f"It has {shown}{' ...' if len(items) > 8 else ''}."
+    shown = ", ".join(each.id for each in items[:_LISTED])
+    return f"It has {shown}{' ...' if len(items) > _LISTED else ''}."
 
 
 def _sample(thing: Any) -> Sample:

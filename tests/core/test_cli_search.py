@@ -123,6 +123,7 @@ def test_texts_have_parts_to_play(search, invoke, tmp_path):
         (["--image", "-"], 2, "Standard input is empty"),
         (["--image", "none.png"], 2, "There is no picture 'none.png'"),
         (["--image", "shop.csv"], 2, "cannot be read"),
+        (["--image", "pics"], 2, "The query 'pics' holds"),
         (["--like", "pics/rde.png"], 2, "There is no item 'pics/rde.png'"),
         (["--text", "x", "--composer", "weicmo"], 2, "Did you mean 'weicom'"),
         (["--text", "x", "--set", "nothing=1"], 2, "no option 'nothing'"),

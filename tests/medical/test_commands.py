@@ -59,6 +59,19 @@ def test_scan_lists_problems_and_says_so_by_its_exit(tmp_path):
     assert [each["count"] for each in found["problems"]] == [1]
 
 
+def test_a_window_is_that_of_the_loader_and_of_a_new_encoder(place, tmp_path):
+    """The command of the help, with the default encoder, which has a window too."""
+    source = place / "archive" / "Jane0"
+    run("index", source, "--to", tmp_path / "c.collection", "--window", "lung")
+    run("index", source, "--to", tmp_path / "c.collection", "--window=-600,1500")
+    with fieldglass.open(tmp_path / "c.collection") as collection:
+        assert collection.field.encoder == "med/mini" and collection.field.options["window"] == "lung"
+        (source_of,) = collection.store.snapshot().sources.values()
+        assert source_of.options["window"] == "-600,1500"
+    said = run("index", source, "--to", tmp_path / "d.collection", "--window", "longe", code=2).stderr
+    assert "Did you mean lung?" in said and not (tmp_path / "d.collection").exists()
+
+
 def test_a_table_of_files_labels_every_item(place):
     with fieldglass.open(place / "c.collection") as collection:
         snapshot = collection.store.snapshot()
@@ -113,6 +126,26 @@ def test_studies_are_scored_by_their_best_item_or_the_mean(place):
         wanted = sorted(((float(of(each)), study) for study, each in scores.items()), reverse=True)[:3]
         assert [hit["metadata"]["study"] for hit in hits] == [study for _, study in wanted]
         assert [hit["score"] for hit in hits] == pytest.approx([score for score, _ in wanted], abs=1e-6)
+
+
+def test_the_folder_of_a_series_is_a_query(tmp_path):
+    root = archive(tmp_path, patients=3, slices=3, size=32)
+    run("index", root, "--to", tmp_path / "c.collection", "--encoder", "mini", "--set", "level=series")
+    found = json.loads(run("similar", tmp_path / "c.collection", root / "Jane1", "--json").stdout)
+    assert len(found["hits"]) == 2 and {hit["metadata"]["slices"] for hit in found["hits"]} == {3}
+    said = run("similar", tmp_path / "c.collection", root, code=2).stderr
+    assert "The query holds 3 items" in said and "Name one by --item" in said
+    (tmp_path / "Jane").mkdir()
+    assert "The folder holds no picture" in run("similar", tmp_path / "c.collection", tmp_path / "Jane", code=2).stderr
+
+
+def test_scan_tells_patients_without_a_study_apart(tmp_path):
+    for patient in range(3):
+        (tmp_path / f"Jane{patient}").mkdir()
+        Image.fromarray(np.full((8, 8), patient, np.uint8)).save(tmp_path / f"Jane{patient}" / "a.png")
+    found = json.loads(run("scan", tmp_path, "--loader", "med/pictures", "--json").stdout)
+    assert [(each["study"], each["items"]) for each in found["studies"]] == [("-", 1)] * 3
+    assert len({each["patient"] for each in found["studies"]}) == found["patients"] == 3
 
 
 def test_every_form_of_an_answer_says_that_it_is_no_diagnosis(place):

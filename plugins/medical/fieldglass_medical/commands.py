@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def _answer(collection: Path, given: dict[str, Any], **query: Any) -> None:
 @_COLLECTION
 @click.argument("picture")
 def _similar(collection: Path, picture: str, **options: Any) -> None:
-    """What looks like PICTURE: a DICOM file, or the id of an item. Items of the same patient are left out.
+    """What looks like PICTURE: a DICOM file, the folder of a series, or the id of an item. Items of the same patient
+    are left out.
 
     \b
     Examples:
@@ -117,8 +119,15 @@ _with_search_options(_search)
 
 
 @click.command("index", short_help="Take studies into a collection.")
+@click.option(
+    "--window", metavar="NAME|C,W",
+    help="How Hounsfield units are shown, and seen by a new collection's encoder: lung, soft, bone, or C,W.",
+)  # fmt: skip
 @click.pass_context
-def _index(context: click.Context, collection: Path, loader: str | None, encoder: str | None, **options: Any) -> None:
+def _index(
+    context: click.Context, collection: Path, loader: str | None, encoder: str | None, window: str | None,
+    settings: tuple[str, ...], **options: Any,
+) -> None:  # fmt: skip
     """Take studies into a collection: `fieldglass index` with the DICOM loader, `med/mini` for a new collection.
 
     The collection keeps that items of one patient are no hits of one another.
@@ -126,19 +135,28 @@ def _index(context: click.Context, collection: Path, loader: str | None, encoder
     \b
     Examples:
       fieldglass med index archive --to studies.collection
-      fieldglass med index archive --to studies.collection --set window=lung
+      fieldglass med index archive --to studies.collection --window lung
+      fieldglass med index archive --to volumes.collection --set level=series --set slices=32
     """
-    from fieldglass_medical.searching import default_encoder, keep_patients_apart
+    from fieldglass_medical.searching import default_encoder, keep_patients_apart, windowed
 
-    if encoder is None and not collection.exists():
-        encoder = default_encoder()
+    if not collection.exists():
+        encoder = encoder or default_encoder()
+    given = {**options, "settings": (*settings, *windowed(window, encoder))}
     try:
-        context.invoke(core_index, collection=collection, loader=loader or LOADER, encoder=encoder, **options)
+        context.invoke(core_index, collection=collection, loader=loader or LOADER, encoder=encoder, **given)
     finally:
         keep_patients_apart(collection)
 
 
-_index.params = list(core_index.params)
+_OWN_HELP = {
+    "loader": f"How SOURCE is read; {LOADER} if not given.",
+    "encoder": "What makes the vectors: `med/mini` for a new collection, else its own.",
+}
+for _param in map(copy, core_index.params):
+    if isinstance(_param, click.Option) and _param.name in _OWN_HELP:
+        _param.help = _OWN_HELP[_param.name]
+    _index.params.append(_param)
 med.add_command(_index)
 
 

@@ -47,7 +47,7 @@ def scan(folder: Path, loader: str, settings: tuple[str, ...], form: str, json_:
         columns = ("study", "patient", "modality", "body_part", "series", "items", "burned_in")
         rows = [[study[name] for name in columns] for study in found["studies"]]
         echo_table(columns, rows, right="series items burned_in")
-        studies = sum(study["study"] != "-" for study in found["studies"])
+        studies = len({study["study"] for study in found["studies"]} - {"-"})
         named = f"{studies} study" if studies == 1 else f"{studies} studies"
         click.echo(f"{_counted(found['items'], 'item')}, {named}, {_counted(found['patients'], 'patient')}")
         if found["problems"]:

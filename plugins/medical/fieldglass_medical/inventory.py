@@ -14,7 +14,7 @@ __all__ = ["inventory"]
 
 
 def inventory(folder: Path, loader: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts, one row per study (hashes, modalities, parts of the body, series, items), and problems by code."""
+    """Counts, a row per study and patient (hashes, modalities, parts of the body, series, items), problems by code."""
     made = registry().create("loaders", loader, options)
     items: list[Item] = []
     problems: list[Problem] = []
@@ -23,13 +23,13 @@ def inventory(folder: Path, loader: str, options: Mapping[str, Any]) -> dict[str
             items.append(each)
         else:
             problems.append(each)
-    studies: dict[str, list[Item]] = {}
-    for item in items:
-        studies.setdefault(item.groups.get("study", "-"), []).append(item)
+    studies: dict[tuple[str, str], list[Item]] = {}
+    for item in items:  # without a study, those of one patient
+        studies.setdefault((item.groups.get("study", "-"), item.groups.get("patient", "")), []).append(item)
     return {
         "items": len(items),
         "patients": len({item.groups["patient"] for item in items if "patient" in item.groups}),
-        "studies": [_study(name, of) for name, of in sorted(studies.items())],
+        "studies": [_study(*names, of) for names, of in sorted(studies.items())],
         "problems": _by_code(problems),
         "subjects": [
             {"subject": each.subject, "code": each.code, "message": each.message, "severity": each.severity}
@@ -38,10 +38,10 @@ def inventory(folder: Path, loader: str, options: Mapping[str, Any]) -> dict[str
     }
 
 
-def _study(name: str, items: list[Item]) -> dict[str, Any]:
+def _study(study: str, patient: str, items: list[Item]) -> dict[str, Any]:
     return {
-        "study": name,
-        "patient": next((item.groups["patient"] for item in items if "patient" in item.groups), ""),
+        "study": study,
+        "patient": patient,
         "modality": _values(items, "modality"),
         "body_part": _values(items, "body_part"),
         "series": len({item.groups.get("series", "") for item in items}),

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fieldglass.errors import UsageError
+from fieldglass.options import options_of
 from fieldglass.registry import registry
 from fieldglass_medical.aggregate import How, of_level
 from fieldglass_medical.apart import patient_notes
@@ -18,7 +19,7 @@ from fieldglass_medical.left_out import labelled
 from fieldglass_medical.own_labels import judge
 from fieldglass_medical.stated import NOTICE, without_notice
 
-__all__ = ["Asked", "answer", "default_encoder", "judged", "keep_patients_apart"]
+__all__ = ["Asked", "answer", "default_encoder", "judged", "keep_patients_apart", "windowed"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Asked:
 def default_encoder() -> str:
     """`med/mini`, or the core's where that is not installed."""
     return "med/mini" if "med/mini" in registry().offers("encoders") else "mini"
+
+
+def windowed(window: str | None, encoder: str | None) -> tuple[str, ...]:
+    """A window as settings of the loader, and of a named encoder that has one."""
+    if window is None:
+        return ()
+    has = encoder is not None and "window" in options_of(registry().factory("encoders", encoder))
+    return (f"loader.window={window}", *((f"encoder.window={window}",) if has else ()))
 
 
 def keep_patients_apart(path: Path) -> None:
