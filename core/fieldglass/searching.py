@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fieldglass.asking import Question, ask
 from fieldglass.composers.default import suiting_composer
+from fieldglass.encoders.cut import noting
 from fieldglass.errors import CollectionError, FingerprintError
 from fieldglass.options import options_of
 from fieldglass.registry import registry
@@ -138,21 +139,22 @@ class Searchable:
         """The hits of several questions, searched together; the arguments are those of `search`."""
         results: dict[int, SearchResult] = {}
         for chosen, numbers in self._by_kind(questions, composer):
-            outcomes = self.engine.search(
-                [questions[number].query for number in numbers],
-                composer=chosen,
-                options=self._options(chosen, options),
-                k=k,
-                min_score=min_score,
-                collapse=collapse,
-                rerank=rerank,
-                rerank_options=rerank_options,
-                rerank_required=rerank_required,
-                calibrate=calibrate,
-                index=index,
-            )
+            with noting() as cut:
+                outcomes = self.engine.search(
+                    [questions[number].query for number in numbers],
+                    composer=chosen,
+                    options=self._options(chosen, options),
+                    k=k,
+                    min_score=min_score,
+                    collapse=collapse,
+                    rerank=rerank,
+                    rerank_options=rerank_options,
+                    rerank_required=rerank_required,
+                    calibrate=calibrate,
+                    index=index,
+                )
             for number, outcome in zip(numbers, outcomes, strict=True):
-                results[number] = self._result(questions[number], outcome)
+                results[number] = self._result(questions[number], outcome, cut, alone=len(numbers) == 1)
         return [results[number] for number in range(len(questions))]
 
     def search(
@@ -298,7 +300,7 @@ class Searchable:
             found.setdefault(suiting_composer(question.query, self.encoder), []).append(number)
         return list(found.items())
 
-    def _result(self, question: Question, outcome: Outcome) -> SearchResult:
+    def _result(self, question: Question, outcome: Outcome, cut: Mapping[str, str], *, alone: bool) -> SearchResult:
         snapshot = self.store.snapshot()
         ids = outcome.ranking.ids
         rows = zip(ids, outcome.ranking.scores, snapshot.positions(ids), outcome.sources, outcome.metadata, strict=True)
@@ -316,7 +318,13 @@ class Searchable:
             exact=outcome.exact,
             elapsed_ms=spent,
             matched=outcome.matched,
-            notes=(*snapshot.notices, *outcome.notes),
+            notes=(*snapshot.notices, *outcome.notes, *self._cut(question, cut, alone)),
             asked=question.asked,
             reranker=outcome.reranker,
         )
+
+    def _cut(self, question: Question, cut: Mapping[str, str], alone: bool) -> list[str]:
+        """Notes on what the encoder left out of the sentences of a query, or of what a composer made of them."""
+        said = {text.text for turn in (*question.query.history, question.query) for text in turn.texts}
+        left_out = dict.fromkeys(rest for text, rest in cut.items() if alone or text in said)
+        return [f"The sentence is longer than {self.encoder.name} reads; left out: “{rest}”." for rest in left_out]

@@ -15,6 +15,7 @@ from skimage import data
 
 from fieldglass._torchvision import require
 from fieldglass.encoders import as_query, as_text, encode
+from fieldglass.encoders.cut import noting
 from fieldglass.encoders.labels import label_vectors
 from fieldglass.encoders.mini import Mini
 from fieldglass.encoders.minilm import MiniLM
@@ -216,3 +217,14 @@ def test_garments_are_found_as_in_the_study():
         sys.path.remove(str(ROOT))
     missed = [f"{row.what}: {row.measured}, bar {row.bar}" for row in rows(quick=False) if row.met is False]
     assert not missed, missed
+
+
+def test_what_is_left_out_of_a_long_text_is_told(mini):
+    long = "a red dress " * 100
+    with noting() as told:
+        mini.texts(["a red dress", long])
+    assert (
+        list(told) == [long] and told[long].startswith(("a red", "red", "dress")) and long.strip().endswith(told[long])
+    )
+    kept = long.strip().removesuffix(told[long])
+    assert np.allclose(mini.texts([kept]), mini.texts([long]), atol=1e-5)

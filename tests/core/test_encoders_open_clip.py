@@ -15,6 +15,7 @@ from skimage import data
 import small_checkpoints as small
 from fieldglass._torchvision import require
 from fieldglass.encoders import encode
+from fieldglass.encoders.cut import noting
 from fieldglass.encoders.open_clip import OpenClip
 from fieldglass.errors import UnknownNameError, UsageError, WeightsError, WeightsMissingError
 from fieldglass.models.carriers import locate
@@ -302,3 +303,15 @@ def test_random_weights_are_explicit_and_repeat():
     one, two, other = OpenClip(**options), OpenClip(**options), OpenClip(**options, seed=1)
     assert one.fingerprint == two.fingerprint != other.fingerprint
     assert one.dim == 1024
+
+
+def test_what_is_left_out_of_a_long_sentence_is_told(folder):
+    made = OpenClip(weights=str(folder), device="cpu")
+    long = " ".join(f"word{n}" for n in range(60))
+    with noting() as told:
+        made.texts(["a short one", long])
+    (rest,) = told.values()
+    assert list(told) == [long] and long.endswith(rest)
+    kept = long.removesuffix(rest).strip()
+    assert np.array_equal(made.texts([kept]), made.texts([long]))
+    assert not np.array_equal(made.texts([kept.rpartition(" ")[0]]), made.texts([long]))

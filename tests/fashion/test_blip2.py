@@ -8,6 +8,7 @@ import pytest
 from fashion import blip2_files as files
 from fieldglass._torchvision import require
 from fieldglass.encoders import encode
+from fieldglass.encoders.cut import noting
 from fieldglass.errors import UsageError, WeightsError, WeightsMissingError
 from fieldglass.testing import EncoderContract
 from fieldglass.types import Prepared, Sample
@@ -115,6 +116,9 @@ def test_a_longer_sentence_is_cut_at_the_stated_length(folder):
     text = "a dress with a very long description of its many details " * 8
     short, long = (Blip2(weights=str(folder), tokens=tokens, device="cpu") for tokens in (32, 64))
     cut = " ".join(text.split()[:30])
+    with noting() as told:
+        short.texts([text, cut])
+    assert told == {text: " ".join(text.split()[30:])}
     assert np.allclose(short.texts([text]), short.texts([cut]), atol=1e-6)
     assert not np.allclose(long.texts([text]), long.texts([cut]), atol=1e-3)
     assert short.fingerprint != long.fingerprint

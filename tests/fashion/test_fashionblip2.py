@@ -206,6 +206,8 @@ def test_a_shop_is_indexed_and_searched_by_both(folder, trained, tmp_path):
             with pytest.raises(QueryError, match="cannot refuse"):
                 made.search(like="a.png", not_text="a belt")
             asked = made.ask(like="a.png", text="in red")
+            (note,) = made.search(like="a.png", text="longer and " * 40 + "in dark red").notes
+            assert "longer than fashion/fashionblip2 reads" in note and note.endswith("longer and in dark red”.")
             said = " ".join(reasons(made, asked.query, hits).values())
             assert "the picture" in said and "in red" not in said  # a sentence alone has no vector
         turns = CliRunner().invoke(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fieldglass._torchvision import require
+from fieldglass.encoders.cut import beyond, note_cuts
 from fieldglass.models import weights
 from fieldglass.models.carriers import carried
 
@@ -28,12 +30,14 @@ class MiniLM:
         transformers = require("transformers")
         tokenizer, path = carried("tokenizer.json"), carried("model.safetensors")
         self._tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tokenizer), pad_token="[PAD]")
+        self._tokenizing = threading.Lock()  # it keeps the length and padding of its last call
         config = transformers.BertConfig.from_json_file(str(path.with_name("config.json")))
         self._model = transformers.BertModel(config, add_pooling_layer=False).eval()
         weights.fit(self._model, weights.read(path), path, "MiniLM", ignore=("pooler.", "embeddings.position_ids"))
 
     def __call__(self, texts: Sequence[str]) -> F32:
         """(n,) str -> (n, 384) float32, unit."""
+        note_cuts(texts, self._unread)
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))  # equal lengths share a batch: less padding
         vectors = np.empty((len(texts), _WIDTH), dtype=np.float32)
         for start in range(0, len(texts), _BATCH):
@@ -41,9 +45,14 @@ class MiniLM:
             vectors[rows] = self._pooled([texts[row] for row in rows])
         return vectors
 
+    def _unread(self, text: str) -> str:
+        with self._tokenizing:
+            return beyond(self._tokenizer, text, _LONGEST)
+
     def _pooled(self, texts: list[str]) -> F32:
         torch = require("torch")
-        batch = self._tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=_LONGEST)
+        with self._tokenizing:
+            batch = self._tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=_LONGEST)
         with torch.inference_mode():
             mask = batch["attention_mask"][:, :, None]
             mean = (self._model(**batch).last_hidden_state * mask).sum(1) / mask.sum(1)

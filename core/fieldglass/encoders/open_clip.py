@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass._torchvision import require
+from fieldglass.encoders.cut import note_cuts
 from fieldglass.encoders.device import place
 from fieldglass.encoders.fingerprint import fingerprint
 from fieldglass.encoders.once import Once
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenClip"]
 
+_SHORT = 30  # characters: no context is so short
 _TEXTS = 64  # sentences in one pass of the text tower
 
 
@@ -129,6 +131,7 @@ class OpenClip:
 
     def raw_texts(self, texts: Sequence[str]) -> F32:
         """(n, dim) float32, not normalised."""
+        note_cuts(texts, self._unread)
         model, tokens = self._model(), self._tokens(list(texts))
         found = np.empty((len(texts), self.dim), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS):
@@ -156,6 +159,15 @@ class OpenClip:
     def pseudo_features(self, prompts: Sequence[str], words: Any) -> Any:
         """As `pseudo_texts` on a tensor of the model's device, not normalised, with gradients into the words."""
         return self._pseudo_words().features(prompts, words)
+
+    def _unread(self, text: str) -> str:
+        """The words at the end of a sentence without which its tokens are the same."""
+        words = text.split()
+        if len(text) < _SHORT or len(words) < 2:
+            return ""
+        tokens = self._tokens([" ".join(words[: n + 1]) for n in range(len(words))])
+        same = (tokens == tokens[-1]).all(dim=1).tolist()
+        return " ".join(words[same.index(True) + 1 :])
 
     def _tokens(self, texts: list[str]) -> Any:
         tokenize = self._tokenizer()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fieldglass._torchvision import require
+from fieldglass.encoders.cut import beyond, note_cuts
 from fieldglass.encoders.once import Once
 from fieldglass.errors import WeightsError
 from fieldglass.models.carriers import carried
@@ -33,6 +34,7 @@ class WordPieces:
     def __call__(self, texts: Sequence[str], device: str) -> tuple[Any, Any]:
         """Tensors on the device; shorter sentences are padded, and masked."""
         with self._lock:
+            note_cuts(texts, lambda text: beyond(self._tokenizer(), text, self._length))
             found = self._tokenizer()(
                 list(texts), return_tensors="pt", padding=True, truncation=True, max_length=self._length
             )
