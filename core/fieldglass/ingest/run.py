@@ -268,7 +268,8 @@ class _Run:
         tasks = [self._backlog.popleft() for _ in range(min(size, len(self._backlog)))]
         of = tasks[-1].item.paths
         rest = list(islice(takewhile(lambda task: task.item.paths == of, self._backlog), size + 1)) if of else []
-        if len(rest) <= size:  # the tiles of a large scene fill many batches, and need no longer ones
+        ends = self._scanned or len(rest) < len(self._backlog)  # else the scan is still within the file
+        if ends and len(rest) <= size:  # the tiles of a large scene fill many batches, and need no longer ones
             tasks += [self._backlog.popleft() for _ in rest]
         return tasks
 
