@@ -251,6 +251,14 @@ def test_the_report_states_window_and_disclaimer_and_maps(place, tmp_path):
     assert DISCLAIMER in run("similar", place / "c.collection", query, "--format", "html").stdout
 
 
+def test_grey_that_is_no_tomography_has_a_map_too(place, tmp_path):
+    query = slice_of(tmp_path / "a.dcm", picture("disc", 3), patient="new", Modality="MR", RescaleIntercept=0)
+    run("similar", place / "c.collection", query, "-k", "1", "--report", tmp_path / "hits.html", "--maps", "1")
+    text = (tmp_path / "hits.html").read_text(encoding="utf-8")
+    assert "patches that have a near counterpart" in text and "No similarity map" not in text
+    assert "no window in the file" in text
+
+
 def test_maps_need_a_report(place):
     assert "--report" in run("similar", place / "c.collection", "x", "--maps", "1", code=2).stderr
 

@@ -41,7 +41,7 @@ def test_a_picture_smaller_than_the_squares_and_a_mask():
 @pytest.mark.parametrize("kind", ["volume", "clip"])
 def test_volumes_and_clips_have_none(kind):
     several = Sample(kind, np.zeros((2, 8, 8, 3), np.uint8))
-    with pytest.raises(UsageError, match="no similarity map"):
+    with pytest.raises(UsageError, match=f"this is a {kind}"):
         similarity_maps(TinyEncoder(), several, picture((0, 0)))
 
 

@@ -158,7 +158,7 @@ def _decoded(loader: Any, sample: Sample, name: str) -> _Shown:
 
 def _suited(encoder: Any, sample: Sample, pixels: Any) -> Sample:
     """The sample in units that the encoder takes: its own, else as it is shown."""
-    if sample.kind != "image" or sample.units in {accepts.units for accepts in encoder.accepts}:
+    if sample.kind != "image" or (sample.kind, sample.units) in {(each.kind, each.units) for each in encoder.accepts}:
         return sample
     return Sample("image", pixels, mask=sample.mask)
 

@@ -48,7 +48,8 @@ def similarity_maps(encoder: Any, query: Sample, hit: Sample) -> SimilarityMap:
     for each in (query, hit):
         if each.kind != "image":
             raise UsageError(
-                f"A {each.kind} has no similarity map.", hint="Index instances or frames: --set level=instance."
+                f"Maps are drawn on pictures, and this is a {each.kind}.",
+                hint="Index instances or frames: --set level=instance.",
             )
     if isinstance(encoder, PatchEncoder):
         return _by_patches(encoder, query, hit)
