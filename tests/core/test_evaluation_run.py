@@ -170,6 +170,8 @@ def test_own_vectors_are_used_by_id(run, tmp_path):
             "image", "--format", "json")
     )  # fmt: skip
     own = as_json(run("eval", "cirr", "--root", root, "--encoder", "tiny", "--composer", "image", "--format", "json"))
+    asked = ("eval", "cirr", "--root", root, "--collection", "named.collection", "--composer", "image")
+    assert as_json(run(*asked, "--format", "json"))["metrics"] == own["metrics"]  # its encoder need not be named
     assert named["metrics"] == own["metrics"]  # the item that is not of the benchmark is no hit
 
 

@@ -50,7 +50,7 @@ _RERANK_SET = click.option("--rerank-set", "rerank_settings", multiple=True, met
 @eval_.command("run", short_help="One encoder and one composer.")
 @click.argument("benchmark")
 @_ROOT
-@click.option("--encoder", default="mini", show_default=True, metavar="NAME", help="What makes the vectors.")
+@click.option("--encoder", metavar="NAME", help="What makes the vectors.  [default: what made --collection, else mini]")
 @click.option("--encoder-set", "encoder_settings", multiple=True, metavar="NAME=VALUE", help="An encoder's option.")
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="A checkpoint for the encoder.")
 @click.option("--composer", metavar="NAME", help="How picture and text are joined; by what the queries hold.")

@@ -67,7 +67,7 @@ def evaluated(
     benchmark: Benchmark,
     options: Mapping[str, Any],
     *,
-    encoder: str,
+    encoder: str | None,
     encoder_settings: tuple[str, ...],
     weights: Path | None,
     composer: str | None,
@@ -83,6 +83,9 @@ def evaluated(
 ) -> dict[str, Any]:
     """Run one pair; write what was asked for. The content of the result file, with its rows of the paper."""
     encoder_options: dict[str, Any] = dict(parse(encoder_settings))
+    if encoder is None:
+        encoder, made_with = _encoder_of(collection)
+        encoder_options = {**made_with, **encoder_options}
     if weights is not None:
         encoder_options["weights"] = str(weights)
     if composer_settings and composer is None:
@@ -116,6 +119,16 @@ def evaluated(
     if out is not None:
         write_json(out, found)
     return found
+
+
+def _encoder_of(collection: Path | None) -> tuple[str, Mapping[str, Any]]:
+    """What made the vectors of a collection; `mini` for one that is yet to be made."""
+    if collection is None or not collection.exists():
+        return "mini", {}
+    import fieldglass
+
+    with fieldglass.open(collection) as opened:
+        return opened.field.encoder, opened.field.options
 
 
 def _run(
