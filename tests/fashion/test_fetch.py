@@ -11,8 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from fieldglass.cli import main
 from fieldglass.errors import LoaderError, UsageError
 from fieldglass.types import Item, Problem
 from fieldglass_fashion.fetch import transport
@@ -261,6 +263,17 @@ def test_waiting(monkeypatch):
     assert [wait_of("", attempt) for attempt in range(3)] == [1, 2, 4]
     assert wait_of("7", 0) == 7 and wait_of("86400", 0) == 60
     assert wait_of("Wed, 21 Oct 2015 07:28:00 GMT", 0) == 0
+
+
+def test_the_command_says_why_pictures_could_not_be_had(tmp_path):
+    addresses = ("http://127.0.0.1:9/a.jpg", "http://127.0.0.1:9/b.jpg", "http://169.254.169.254/latest")
+    (tmp_path / "feed.csv").write_text("id,image_link\n" + "".join(f"{n},{url}\n" for n, url in enumerate(addresses)))
+    asked = ["fashion", "fetch", str(tmp_path / "feed.csv"), "--to", str(tmp_path / "pictures"), "--pause", "0"]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 3 and "3 could not be had" in done.stdout
+    first, second = done.stderr.splitlines()
+    assert first.startswith("  2: ") and "not a public address" in first and "127.0.0.1:9/a.jpg" in first
+    assert second.startswith("  1: ") and "169.254.169.254" in second
 
 
 def test_limits_that_cannot_be(tmp_path):

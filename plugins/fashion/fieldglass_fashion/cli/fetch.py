@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fetch"]
 
+_SHOWN = 5  # reasons why pictures could not be had
+
 
 @click.command(short_help="Bring the pictures of a feed here.")
 @click.argument("catalogue", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -62,7 +64,19 @@ def fetch(
         click.echo(f"stopped: {done.stopped}; the same command goes on from here.", err=True)
         click.get_current_context().exit(INTERRUPTED if done.stopped == "interrupted" else 1)
     if done.failed:
+        _why(folder)
         click.get_current_context().exit(JOURNALLED)
+
+
+def _why(folder: Path) -> None:
+    """The most frequent reasons why pictures are not here; the journal of an index has those of each."""
+    from contextlib import closing
+
+    from fieldglass_fashion.fetch.ledger import Ledger
+
+    with closing(Ledger.open(folder)) as ledger:
+        for reason, count, url in ledger.reasons(_SHOWN):
+            click.echo(f"  {count:,}: {reason} ({url})", err=True)
 
 
 def _addresses(loader: Catalogue, catalogue: Path) -> Iterator[str]:

@@ -69,6 +69,14 @@ class Ledger:
                 return None
         return None if row is None else Known(*row[:5], final=bool(row[5]))
 
+    def reasons(self, most: int) -> list[tuple[str, int, str]]:
+        """Why there is no picture, the most frequent first: the reason, of how many addresses, and one of them."""
+        asked = (
+            "SELECT reason, count(*), min(url) FROM picture WHERE file = '' GROUP BY reason ORDER BY 2 DESC, 1 LIMIT ?"
+        )
+        with self._lock:
+            return [(str(why), int(count), str(url)) for why, count, url in self._connection.execute(asked, (most,))]
+
     def put(self, known: Known) -> None:
         """Keep what became of an address."""
         row = (address(known.url), known.file, known.bytes, known.sha256, known.reason, int(known.final))
