@@ -185,6 +185,20 @@ def test_the_patient_of_the_query_has_no_vote(place):
     assert len(json.loads(done.stdout)["neighbours"]) == 5
 
 
+def test_a_calibration_that_made_it_worse_is_told(place, tmp_path):
+    """Six patients of whom one has the other label: too few to learn from."""
+    query, notes = place / "archive" / "Jane0" / "0.dcm", {}
+    for name, labels in (("odd", "xxxxxy"), ("even", "xyyxyy")):
+        rows = "".join(f"Jane{patient},{label}\n" for patient, label in enumerate(labels))
+        (tmp_path / f"{name}.csv").write_text(f"file,{name}\n{rows}")
+        run("annotate", place / "c.collection", tmp_path / f"{name}.csv", "--on", "file")
+        done = run("vote", place / "c.collection", query, "--labels", name, "--json")
+        notes[name] = " ".join(json.loads(done.stdout)["notes"])
+    assert "--calibrate-by none" in notes["odd"] and notes["even"] == ""
+    plain = run("vote", place / "c.collection", query, "--labels", "odd", "--calibrate-by", "none", "--json")
+    assert json.loads(plain.stdout)["notes"] == []
+
+
 def test_vote_abstains(place):
     query = place / "archive" / "Jane0" / "0.dcm"
     options = ("--labels", "finding", "--calibrate-by", "none", "--tau", "100", "--abstain", "0.9")

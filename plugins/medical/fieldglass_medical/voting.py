@@ -15,6 +15,8 @@ from fieldglass_medical.vote import vote
 
 __all__ = ["show", "voted"]
 
+_WORSE = 0.02  # of the expected calibration error, below which two are alike
+
 
 def voted(
     path: Path, picture: str, *, labels: str, k: int, tau: float, abstain: float, per: str, calibrate_by: Method,
@@ -36,7 +38,7 @@ def voted(
         )
         collapse = None if per == "item" else per
         (result,) = collection.answer([question], composer="image", k=k, collapse=collapse, index="exact")
-        notes = (*without_notice(result.notes), *patient_notes(collection, question.query))
+        notes = (*without_notice(result.notes), *patient_notes(collection, question.query), *_doubt(told))
         hits = [hit for hit in result if str(hit.metadata.get(labels, "")).strip()]
         said = vote(
             [str(hit.metadata[labels]).strip() for hit in hits],
@@ -59,6 +61,13 @@ def voted(
         ],
         "notes": list(notes),
     }
+
+
+def _doubt(told: dict[str, Any]) -> tuple[str, ...]:
+    """A note where a calibration made confidences worse: it had too few patients, or too unequal ones."""
+    if told["method"] == "none" or told["ECE of confidences"] <= told["ECE of shares"] + _WORSE:
+        return ()
+    return ("calibrated confidences were further off than raw shares here; --calibrate-by none takes the shares",)
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:
