@@ -97,14 +97,16 @@ class FashionIQ(Reader):
             found[f"R@{k}"] = sum(found[f"{each} R@{k}"] for each in self.categories) / len(self.categories)
         return {**found, "mean": (found["R@10"] + found["R@50"]) / 2}
 
+    def _rows(self, category: str) -> list[dict[str, Any]]:
+        """The annotations of a category: `candidate`, `target`, `captions`."""
+        file = f"captions/cap.{category}.{self.split}.json"
+        return self.files.rows(file, required={"target": str, "candidate": str, "captions": list})
+
     @cached_property
     def _pairs(self) -> dict[str, _Pair]:
         found: dict[str, _Pair] = {}
         for category in self.categories:
-            rows = self.files.rows(
-                f"captions/cap.{category}.{self.split}.json",
-                required={"target": str, "candidate": str, "captions": list},
-            )
+            rows = self._rows(category)
             self.files.count(f"{self.split} {category} queries", len(rows))
             rows = self.files.kept(
                 rows,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from typing import Any, Literal
 
 from fieldglass.benchmarks.fashioniq import FashionIQ
 from fieldglass.benchmarks.official import text_of
 from fieldglass.errors import LoaderError
-from fieldglass_fashion.benchmarks.compositions import Asked
 
 __all__ = ["EnhFashionIQ", "FineFashionIQ"]
 
@@ -18,33 +16,6 @@ class _Retold(FashionIQ):
     """FashionIQ's galleries and metrics with one long text a query."""
 
     folders = ("images", "resized_image", "", "dress", "shirt", "toptee")
-
-    def _rows(self, category: str) -> list[dict[str, Any]]:
-        raise NotImplementedError
-
-    @cached_property
-    def _pairs(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for category in self.categories:
-            rows = self._rows(category)
-            self.files.count(f"{self.split} {category} queries", len(rows))
-            rows = self.files.kept(
-                rows,
-                key=lambda row: (row["candidate"], row["target"], row["text"]),
-                blank=lambda row: not row["text"],
-            )
-            for number, row in enumerate(rows):
-                id = f"{category}-{number}"
-                found[id] = _Pair(id, category, row["candidate"], row["target"], (row["text"],))
-        return found
-
-
-class _Pair(Asked):
-    """As FashionIQ's own reader names them."""
-
-    @property
-    def captions(self) -> tuple[str, ...]:
-        return self.texts
 
 
 class FineFashionIQ(_Retold):
@@ -67,7 +38,7 @@ class FineFashionIQ(_Retold):
             lacking = [key for key in ("target", "candidate", "finemt") if not isinstance(row.get(key), str)]
             if lacking:
                 raise LoaderError(f"{self.files.root / name}, row {number}: no {lacking[0]!r}.", hint=self.files.hint)
-            rows.append({"candidate": row["candidate"], "target": row["target"], "text": text_of(row["finemt"])})
+            rows.append({"candidate": row["candidate"], "target": row["target"], "captions": [row["finemt"]]})
         return rows
 
 
@@ -99,8 +70,7 @@ class EnhFashionIQ(_Retold):
             texts = [text for text in map(text_of, said) if text]
             if len(texts) > 1:
                 self.files.note(f"{file} has several texts a query, as FashionIQ itself has; the first is taken.")
-            text = texts[0] if texts else ""
-            found.append({"candidate": row["candidate"], "target": row["target"], "text": text})
+            found.append({"candidate": row["candidate"], "target": row["target"], "captions": texts[:1]})
         return found
 
 
