@@ -19,6 +19,7 @@ from fieldglass_medical.audit import audit
 from fieldglass_medical.loader import Dicom
 from fieldglass_medical.path_groups import patterned
 from fieldglass_medical.pictures import Pictures
+from fieldglass_medical.stated import stated_window
 from medical.dicom_files import dicom
 
 
@@ -61,6 +62,12 @@ def test_twelve_of_sixteen_bits(tmp_path, bits, top):
     values = np.linspace(0, 4095, 400).round().astype(np.uint16).reshape(20, 20)
     _, sample = one(saved(tmp_path / "a.png", values), bits=bits)
     assert sample.content.max() == pytest.approx(top, abs=1e-4) and sample.content.min() == 0
+
+
+def test_the_range_that_is_shown_is_stated(tmp_path):
+    saved(tmp_path / "a.png", np.full((4, 4), 4095, np.uint16))
+    for bits, said in ((12, "the whole range of 12 bits"), (0, "percentile")):
+        assert said in stated_window(*one(tmp_path, bits=bits))
 
 
 def test_a_part_is_taken(tmp_path):

@@ -22,6 +22,8 @@ def stated_window(loader: Any, sample: Sample) -> str:
         return "colours as stored"
     if sample.kind == "clip":
         return "colours as stored, grey by its own windows"
+    if bits := getattr(loader, "bits", 0):  # an exported picture has no window
+        return f"the whole range of {bits} bits"
     return "no window in the file: by its table, else from its 0.5th to 99.5th percentile"
 
 
