@@ -31,7 +31,7 @@ def rows(quick: bool) -> Iterator[Row]:
     """The rows of ingest."""
     with tempfile.TemporaryDirectory(prefix="fieldglass-bench-") as name:
         folder = Path(name)
-        small, large = (64, 32) if quick else (512, 256)
+        small, large = (64, 32) if quick else (1024, 512)
         photographs(folder / "800x600", 800, 600, 2 * small)
         photographs(folder / "12MP", 4000, 3000, large, distinct=8)
         clip = registry().create("encoders", "open_clip", CLIP)

@@ -37,7 +37,7 @@ def rows(quick: bool) -> Iterator[Row]:
     """The rows of the medical loader."""
     with tempfile.TemporaryDirectory(prefix="fieldglass-bench-") as name:
         folder = Path(name)
-        yield _ingest(folder, 64 if quick else 512)
+        yield _ingest(folder, 128 if quick else 1536)
         yield from _jpeg2000(folder, 8 if quick else 32)
         yield _series(folder, 50 if quick else 500)
         yield _frames(folder, 60 if quick else 300)

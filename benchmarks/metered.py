@@ -16,7 +16,7 @@ from typing import Any
 import fieldglass.ingest.run as runs
 from fieldglass.ingest import ingest
 from fieldglass.ingest.making import cores
-from fieldglass.ingest.progress import Progress, Report
+from fieldglass.ingest.progress import Report
 from fieldglass.store import Store
 from fieldglass.types import Item
 
@@ -24,20 +24,12 @@ __all__ = ["Metered", "metered"]
 
 
 class Metered:
-    """A report, the CPU seconds per item of each step of that run, and its rate once it was under way.
+    """A report, and the CPU seconds per item of each step of that run."""
 
-    The start (the first items are read in one thread) and the end (the index is built) do not count: they are the
-    same for ten thousand items.
-    """
-
-    def __init__(self, report: Report, spent: Counter[str], seen: Sequence[tuple[int, float]], batch: int) -> None:
+    def __init__(self, report: Report, spent: Counter[str]) -> None:
         self.report = report
+        self.rate = report.new / report.seconds
         self.decode, self.prepare, self.encode = (spent[step] / report.new for step in ("decode", "prepare", "encode"))
-        inner = [each for each in seen if 3 * batch <= each[0] <= seen[-1][0] - 2 * batch]
-        if len(inner) < 2:
-            raise ValueError(f"{report.new} items are too few to measure a rate by")
-        (first, began), (last, ended) = inner[0], inner[-1]
-        self.rate = (last - first) / (ended - began)
 
     @property
     def bound(self) -> float:
@@ -51,25 +43,19 @@ class Metered:
 
     def __str__(self) -> str:
         steps = ", ".join(f"{step} {1e3 * getattr(self, step):.1f}" for step in ("decode", "prepare", "encode"))
-        return f"{self.rate:.1f} of {self.bound:.1f} items/s under way; CPU ms in the run: {steps}"
+        return f"{self.rate:.1f} of {self.bound:.1f} items/s; CPU ms in the run: {steps}"
 
 
-def metered(store: Store, source: Path, *, encoder: Any, batch: int, **how: Any) -> Metered:
+def metered(store: Store, source: Path, *, encoder: Any, **how: Any) -> Metered:
     """`ingest`, with its steps metered."""
     meter = _Meter()
-    seen: list[tuple[int, float]] = []
-
-    def note(progress: Progress) -> None:
-        if not seen or progress.done > seen[-1][0]:
-            seen.append((progress.done, time.monotonic()))
-
     make = runs.make_loader
     runs.make_loader = lambda *given: _Loader(make(*given), meter)  # type: ignore[assignment, return-value]
     try:
-        report = ingest(store, source, encoder=_Encoder(encoder, meter), batch=batch, progress=note, **how)
+        report = ingest(store, source, encoder=_Encoder(encoder, meter), **how)
     finally:
         runs.make_loader = make
-    return Metered(report, meter.spent, seen, batch)
+    return Metered(report, meter.spent)
 
 
 class _Meter:
