@@ -182,3 +182,22 @@ def test_a_filter_that_keeps_3_of_10_000_gives_3(large):
     )
     found = json.loads(done.stdout)
     assert sorted(hit["id"] for hit in found["hits"]) == ["17", "4711", "9999"] and found["matched"] == 3
+
+
+@pytest.mark.parametrize("archive", [False, True], ids=["folder", "zip"])
+def test_a_photo_that_ends_early_is_taken_where_that_is_asked_for(tmp_path, archive):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    whole = picture(noise, "JPEG")
+    name, content = "a.jpg", whole[: len(whole) * 6 // 10]
+    root = shop(tmp_path, ("A1", "Dress", name))
+    if archive:
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as file:
+            file.writestr(name, content)
+    else:
+        (tmp_path / name).write_bytes(content)
+    options = {"pictures": "all.zip"} if archive else {}
+    assert taken(root, **options) == ({}, {"A1": "image-truncated"})
+    samples, problems = taken(root, lenient=True, **options)
+    assert samples["A1"].measured == {"truncated": True}
+    assert samples["A1"].content.shape == (64, 48, 3)
+    assert not problems

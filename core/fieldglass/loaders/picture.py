@@ -1,4 +1,4 @@
-"""Decodes one picture file: (H, W, 3) uint8 sRGB, upright, first frame, alpha on white.
+"""Decodes one picture file: (H, W, 3) uint8 sRGB, upright, first frame unless another is asked for, alpha on white.
 
 - The pixel limit is checked from the header, before anything is decoded.
 - EXIF orientation is applied; an embedded ICC profile other than sRGB is converted (perceptual intent).
@@ -84,11 +84,17 @@ def _quieten() -> None:
     logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def decode(file: IO[bytes], *, pixels: int = 0, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 sRGB of an open picture file. PictureError where it is not whole or not allowed."""
+def decode(file: IO[bytes], *, pixels: int = 0, max_pixels: int = MAX_PIXELS, frame: int = 0) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 sRGB of an open picture file. PictureError where it is not whole or not allowed.
+
+    `frame`, from 0, of an animation or of a TIFF of several pages.
+    """
     name, picture = open_header(file, max_pixels=max_pixels)
     least = 2 * pixels
     try:
+        if frame:
+            picture.seek(frame)
+            _check_size(picture.size, max_pixels)
         if least and name == "JPEG":
             picture.draft(None, (least, least))
         picture.load()

@@ -53,6 +53,7 @@ class Table:
         (ids end in #1, #2 where there is an `id_column`), grouped under `row`.
     :param max_pixels: a larger picture is refused from its header.
     :param pixels: the encoder's input side; pictures are decoded to at least twice that. 0 = full size.
+    :param lenient: take a JPEG that ends early: what is missing is grey, and the column `truncated` is true.
 
     A path must lie below the root: absolute ones, "..", URLs and links that lead out are problems.
     """
@@ -74,13 +75,14 @@ class Table:
         several: Literal["first", "each"] = "first",
         max_pixels: int = MAX_PIXELS,
         pixels: int = 0,
+        lenient: bool = False,
     ) -> None:
         if duplicates not in ("last", "error") or several not in ("first", "each"):
             raise UsageError(f"duplicates={duplicates!r} and several={several!r} cannot be.")
         self.path_column, self.id_column, self.root, self.groups = path_column, id_column, root, tuple(groups)
         self.encoding, self.delimiter, self.decimal = encoding, delimiter, decimal
         self.duplicates, self.several = duplicates, several
-        self.max_pixels, self.pixels = max_pixels, pixels
+        self.max_pixels, self.pixels, self.lenient = max_pixels, pixels, lenient
 
     def base(self, root: Path) -> Path:
         """The folder that paths are relative to."""
@@ -110,7 +112,8 @@ class Table:
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The decoded pictures, or why not."""
-        return read_pictures(items, self.base(root), pixels=self.pixels, max_pixels=self.max_pixels)
+        limits = {"pixels": self.pixels, "max_pixels": self.max_pixels}
+        return read_pictures(items, self.base(root), **limits, lenient=self.lenient)
 
     def preview(self, sample: Sample) -> NDArray[np.uint8]:
         """The picture itself."""

@@ -43,6 +43,7 @@ class Catalogue:
     :param delimiter: of a CSV file; told from its header if empty.
     :param max_pixels: a larger picture is refused from its header.
     :param pixels: the encoder's input side; pictures are decoded to at least twice that. 0 = full size.
+    :param lenient: take a JPEG that ends early: what is missing is grey, and the column `truncated` is true.
 
     The first picture of article 4711 is "4711", the others "4711#2", "4711#3"; all are in the group `product`,
     which is that of the variants (item_group_id, Handle, Parent) where there is one. Prices ("19,90 €") become the
@@ -64,6 +65,7 @@ class Catalogue:
         delimiter: str = "",
         max_pixels: int = MAX_PIXELS,
         pixels: int = 0,
+        lenient: bool = False,
     ) -> None:
         if duplicates not in ("last", "error"):
             raise UsageError(f"duplicates={duplicates!r} cannot be.", hint="Say last or error.")
@@ -71,7 +73,7 @@ class Catalogue:
         self.pictures, self.id_column, self.duplicates = pictures, id_column, duplicates
         self.currency, self.decimal = currency, decimal
         self.encoding, self.delimiter = encoding, delimiter
-        self.max_pixels, self.pixels = max_pixels, pixels
+        self.max_pixels, self.pixels, self.lenient = max_pixels, pixels, lenient
         self._places: dict[Path, Pictures] = {}
 
     def base(self, root: Path) -> Path:
@@ -98,7 +100,8 @@ class Catalogue:
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The decoded pictures, or why not."""
-        return self._pictures(root).read(items, pixels=self.pixels, max_pixels=self.max_pixels)
+        limits = {"pixels": self.pixels, "max_pixels": self.max_pixels}
+        return self._pictures(root).read(items, **limits, lenient=self.lenient)
 
     def preview(self, sample: Sample) -> NDArray[np.uint8]:
         """The picture itself."""

@@ -10,8 +10,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from fieldglass.loaders.files import read_pictures
+from fieldglass.loaders.lenient import decode_leniently
 from fieldglass.loaders.paths import OutsideError, inside
-from fieldglass.loaders.picture import PictureError, decode
+from fieldglass.loaders.picture import PictureError
 from fieldglass.types import Item, Problem, Sample
 from fieldglass_fashion.catalogue.archive import Archive, is_archive
 from fieldglass_fashion.fetch.ledger import Ledger
@@ -69,16 +70,20 @@ class Pictures:
                 found = self._archives[path] = Archive(path)
             return found
 
-    def read(self, items: Sequence[Item], *, pixels: int, max_pixels: int) -> Iterator[Sample | Problem]:
+    def read(
+        self, items: Sequence[Item], *, pixels: int, max_pixels: int, lenient: bool = False
+    ) -> Iterator[Sample | Problem]:
         """The decoded pictures, or why not."""
+        how = {"pixels": pixels, "max_pixels": max_pixels, "lenient": lenient}
         for item in items:
             if "member" not in item.locator:
-                yield from read_pictures([item], self.base, pixels=pixels, max_pixels=max_pixels)
+                yield from read_pictures([item], self.base, **how)
                 continue
             try:
                 archive = self.archive(inside(self.base, item.paths[0]))
                 with archive.open(item.locator["member"]) as file:
-                    yield Sample("image", decode(file, pixels=pixels, max_pixels=max_pixels))
+                    content, measured = decode_leniently(file, **how)
+                    yield Sample("image", content, measured=measured)
             except PictureError as error:
                 yield Problem(item.id, error.code, error.message, item.paths)
             except OutsideError as error:
