@@ -35,6 +35,8 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("med")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDGLASS_MEDICAL_KEY", str(folder / "private" / "medical.key"))
+        (folder / "private").mkdir()
+        (folder / "private" / "medical.key").write_bytes(bytes(range(32)))  # the order of its hashes parts the folds
         archive(folder)
         run("index", folder / "archive", "--to", folder / "c.collection", "--encoder", "mini")
         run("annotate", folder / "c.collection", folder / "labels.csv", "--on", "file")
