@@ -36,7 +36,9 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDGLASS_MEDICAL_KEY", str(folder / "private" / "medical.key"))
         (folder / "private").mkdir()
-        (folder / "private" / "medical.key").write_bytes(bytes(range(32)))  # the order of its hashes parts the folds
+        key = folder / "private" / "medical.key"
+        key.write_bytes(bytes(range(32)))  # a known one: the order of its hashes parts the patients into folds
+        key.chmod(0o600)
         archive(folder)
         run("index", folder / "archive", "--to", folder / "c.collection", "--encoder", "mini")
         run("annotate", folder / "c.collection", folder / "labels.csv", "--on", "file")
