@@ -41,7 +41,8 @@ class Top:
         self._low.append(low)
         self._high.append(high)
         self._count += len(rows)
-        if self._count >= self.k + max(SLACK, self.k // 2):
+        first = self._count >= self.k and self.threshold == -np.inf
+        if first or self._count >= self.k + max(SLACK, self.k // 2):
             self._trim()
 
     def rows(self) -> I64:
@@ -53,7 +54,7 @@ class Top:
 
     def _trim(self) -> None:
         rows, low, high = np.concatenate(self._rows), np.concatenate(self._low), np.concatenate(self._high)
-        if len(rows) > self.k:
+        if len(rows) >= self.k:
             kth = np.partition(low, len(low) - self.k)[len(low) - self.k]
             self.threshold = max(self.threshold, float(kth))
             keep = high >= self.threshold
