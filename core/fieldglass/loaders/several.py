@@ -9,7 +9,7 @@ import numpy as np
 from fieldglass.loaders.paths import inside, open_regular
 from fieldglass.loaders.picture import open_header
 
-__all__ = ["chosen_frames"]
+__all__ = ["chosen_frames", "evenly"]
 
 _SUFFIXES = frozenset({".gif", ".webp", ".png", ".apng", ".tif", ".tiff", ".avif", ".avifs"})
 
@@ -26,7 +26,9 @@ def chosen_frames(base: Path, name: str, most: int, *, max_pixels: int) -> list[
             total = int(getattr(open_header(file, max_pixels=max_pixels)[1], "n_frames", 1))
     except Exception:  # Pillow raises many kinds while it counts the frames of a damaged file
         return []
-    if total < 2:
-        return []
-    places = np.unique(np.linspace(0, total - 1, min(total, most)).round().astype(int))
-    return [int(each) for each in places]
+    return evenly(total, most) if total > 1 else []
+
+
+def evenly(total: int, most: int) -> list[int]:
+    """At most so many of the numbers 0 to `total` - 1, the first and the last among them."""
+    return [int(each) for each in np.unique(np.linspace(0, total - 1, min(total, most)).round().astype(int))]

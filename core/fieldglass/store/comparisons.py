@@ -8,7 +8,6 @@ answer is kept while prices vary.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
@@ -57,13 +56,12 @@ def parted(where: str, columns: Mapping[str, Column]) -> tuple[list[Comparison],
 
 
 class Numbers:
-    """The columns in memory, and what SQL has spent on filters that compare them."""
+    """The columns in memory, and what SQL has spent on filters that compare them. For one thread at a time."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._spent: dict[str, float] = {}
         self._held: dict[str, F64 | None] = {}
-        self._lock = threading.Lock()
 
     def spent(self, comparisons: Sequence[Comparison], seconds: float) -> None:
         """SQL took so long over a filter with these comparisons."""
@@ -87,12 +85,11 @@ class Numbers:
     def _column(self, name: str, read: Callable[[Sequence[str]], F64]) -> F64 | None:
         if name not in self._spent or self._spent[name] < _ROW_S * self._size:
             return None
-        with self._lock:
-            if name not in self._held:
-                column = np.ascontiguousarray(read([name])[:, 0])
-                there = column[~np.isnan(column)]
-                self._held[name] = column if not there.size or np.abs(there).max() < _EXACT else None
-            return self._held[name]
+        if name not in self._held:
+            column = np.ascontiguousarray(read([name])[:, 0])
+            there = column[~np.isnan(column)]
+            self._held[name] = column if not there.size or np.abs(there).max() < _EXACT else None
+        return self._held[name]
 
 
 def _terms(where: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldglass.loaders.several import evenly
 from fieldglass.types import Sample
 from fieldglass_medical.decode import frames
 from fieldglass_medical.frames import count, frame_header
@@ -53,7 +54,7 @@ def shown_through(told: tuple[float, float] | None) -> dict[str, float]:
 def clip_of(opened: Opened, most: int, center: float, width: float) -> Sample:
     """(T, H, W, 3) uint8 of at most so many frames, evenly over the file; one decoded frame is held at a time."""
     total = count(opened.header)
-    chosen = np.unique(np.linspace(0, total - 1, min(total, most)).round().astype(int)).tolist()
+    chosen = evenly(total, most)
     found: NDArray[np.uint8] | None = None
     windows = set()
     for place, (index, stored) in enumerate(zip(chosen, frames(opened, chosen), strict=True)):
