@@ -116,6 +116,18 @@ def test_a_query_without_a_patient_does_not_find_itself_and_says_so(tmp_path):
     assert own not in answer.stdout and own in run("similar", tmp_path / "c.collection", bare, "--same-patient").stdout
 
 
+def test_another_key_cannot_tell_the_patient_and_says_so(place, tmp_path, monkeypatch):
+    query, collection = place / "archive" / "Jane1" / "0.dcm", place / "c.collection"
+    said = "this key does not know the files of the collection"
+    asked = ("similar", collection, query, "-k", "1")
+    assert said not in run(*asked).stderr
+    monkeypatch.setenv("FIELDGLASS_MEDICAL_KEY", str(tmp_path / "other.key"))
+    assert said in run(*asked).stderr
+    with fieldglass.open(collection) as opened:
+        (first,) = opened.store.snapshot().ids(opened.store.snapshot().live_positions()[:1])
+    assert said not in run("similar", collection, first, "-k", "1").stderr
+
+
 def test_studies_are_scored_by_their_best_item_or_the_mean(place):
     query = place / "archive" / "Jane1" / "1.dcm"
     items = json.loads(run("similar", place / "c.collection", query, "-k", "12", "--json").stdout)["hits"]

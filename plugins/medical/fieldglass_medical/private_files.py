@@ -46,6 +46,10 @@ class PrivateFiles:
             return root
         return Path(self.identity.path(Path(), root.name) or root)
 
+    def knows(self, root: Path) -> bool:
+        """Whether the key's map has the path of a root that was concealed; any other root is known."""
+        return not root.name.startswith(_ROOT) or root.exists() or self.real(root) != root
+
     def files(self, root: Path, suffixes: Collection[str]) -> tuple[Path, Iterator[str]]:
         """The base of a root, and the names below it that end in one of the suffixes (lower case, with the dot).
 

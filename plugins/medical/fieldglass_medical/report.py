@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from fieldglass.query_pictures import PictureReader
 from fieldglass.registry import registry
 from fieldglass.report.document import document
 from fieldglass.report.markup import image, text
-from fieldglass.types import Problem, Sample
+from fieldglass.types import Item, Problem, Sample
+from fieldglass_medical.planes import middle, most_alike, named, plane, suited
 from fieldglass_medical.similarity_map import drawn, similarity_maps
 from fieldglass_medical.stated import stated_window
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from fieldglass.asking import Question
     from fieldglass.collection import Collection
     from fieldglass.result import Hit, SearchResult
+    from fieldglass_medical.planes import Alike
 
 __all__ = ["DISCLAIMER", "report_page"]
 
@@ -34,12 +36,25 @@ _SIDE = 640
 
 @dataclass(frozen=True)
 class _Shown:
-    """A picture as it is shown: pixels, what it is called, through which window, and its sample if it has one."""
+    """A picture as it is shown: pixels, what it is called, through which window, and where it is from, if known.
+
+    `plane` says which slice or frame it is, of a volume or a clip.
+    """
 
     pixels: Any
     name: str
     window: str
-    sample: Sample | None
+    sample: Sample | None = None
+    item: Item | None = None
+    loader: Any = None
+    plane: str = ""
+
+    def at(self, number: int) -> _Shown:
+        """Another slice or frame, counted from 0."""
+        if self.sample is None or self.sample.kind == "image":
+            return self
+        shown = np.asarray(self.loader.preview(plane(self.sample, number)))
+        return replace(self, pixels=shown, plane=named(self.sample, number, self.item, self.loader))
 
 
 def report_page(
@@ -101,24 +116,51 @@ def _figure(shown: _Shown, role: str) -> str:
     picture = shown.pixels if isinstance(shown.pixels, bytes) or shown.pixels is None else _png(shown.pixels)
     return (
         f"<figure>{image(picture, f'{role}: {shown.name}')}<figcaption><b>{text(role)}</b> {text(shown.name)}"
-        f"<br>{text(shown.window)}</figcaption></figure>"
+        f"<br>{f'<b>{text(shown.plane)}</b>, ' if shown.plane else ''}{text(shown.window)}</figcaption></figure>"
     )
 
 
 def _overlaid(collection: Collection, query: _Shown, hit: _Shown) -> tuple[_Shown, _Shown, str]:
     if query.sample is None or hit.sample is None:
         raise UsageError("The file of a picture cannot be read.")
-    encoder = collection.encoder
-    found = similarity_maps(encoder, *(_suited(encoder, shown.sample, shown.pixels) for shown in (query, hit)))
+    encoder, about = collection.encoder, ""
+    pictures = [query.sample, hit.sample]
+    if {each.kind for each in pictures} != {"image"}:
+        alike = most_alike(encoder, query.sample, hit.sample, (query.loader, hit.loader))
+        pictures = [plane(query.sample, alike.query), plane(hit.sample, alike.hit)]
+        query, hit = query.at(alike.query), hit.at(alike.hit)
+        about = _why(query, hit, alike)
+    found = similarity_maps(
+        encoder, *(suited(encoder, each, shown.loader) for each, shown in zip(pictures, (query, hit), strict=True))
+    )
     said = {
         "patches": "Orange: patches that have a near counterpart in the other picture.",
         "occlusion": "Orange: squares whose covering lowers the similarity most.",
     }[found.how]
     pair = [
-        _Shown(drawn(shown.pixels, values, part), shown.name, shown.window, None)
+        replace(shown, pixels=drawn(shown.pixels, values, part))
         for shown, values, part in ((query, found.query, found.query_part), (hit, found.hit, found.hit_part))
     ]
-    return pair[0], pair[1], f"{said} Each map is scaled to its own range. It explains the search, not the disease."
+    return (
+        pair[0],
+        pair[1],
+        f"{about}{said} Each map is scaled to its own range. It explains the search, not the disease.",
+    )
+
+
+def _why(query: _Shown, hit: _Shown, alike: Alike) -> str:
+    """Which slices or frames are shown, and how they were found."""
+    said = []
+    for whose, shown, other, compared in (
+        ("hit", hit, "the query", alike.compared[1]),
+        ("query", query, "that one" if hit.plane else "the hit", alike.compared[0]),
+    ):
+        if shown.plane and compared == 1:
+            said.append(f"of the {whose}, {shown.plane} alone was compared")
+        elif shown.plane:
+            said.append(f"of {compared} compared of the {whose}, {shown.plane} is most like {other}")
+    told = "; ".join(said)
+    return f"{told[:1].upper()}{told[1:]}. These two have similarity {alike.similarity:.3f}. "
 
 
 def _query(collection: Collection, question: Question, file: str, wanted: str | None) -> _Shown | None:
@@ -130,11 +172,11 @@ def _query(collection: Collection, question: Question, file: str, wanted: str | 
         if given.id is not None:
             return _stored(collection, given.id, int(snapshot.positions([given.id])[0]))
         if not file:
-            return _Shown(asked.preview, "", "as the loader shows it", None)
+            return _Shown(asked.preview, "", "as the loader shows it")
         source = next(iter(snapshot.sources.values()))
         loader = registry().create("loaders", source.loader, source.options)
         image, _ = PictureReader(loader).read(file, item=wanted)
-        return None if image.sample is None else _decoded(loader, image.sample, "")
+        return None if image.sample is None else _decoded(loader, image.sample, "", image.item)
     return None
 
 
@@ -148,19 +190,13 @@ def _stored(collection: Collection, id: str, position: int) -> _Shown:
     loader = registry().create("loaders", source.loader, source.options)
     answer = next(iter(loader.read([item], source.root)))
     if isinstance(answer, Problem):
-        return _Shown(snapshot.thumbnail(position), id, f"stored preview; {answer.message}", None)
-    return _decoded(loader, answer, id)
+        return _Shown(snapshot.thumbnail(position), id, f"stored preview; {answer.message}")
+    return _decoded(loader, answer, id, item)
 
 
-def _decoded(loader: Any, sample: Sample, name: str) -> _Shown:
-    return _Shown(np.asarray(loader.preview(sample)), name, stated_window(loader, sample), sample)
-
-
-def _suited(encoder: Any, sample: Sample, pixels: Any) -> Sample:
-    """The sample in units that the encoder takes: its own, else as it is shown."""
-    if sample.kind != "image" or (sample.kind, sample.units) in {(each.kind, each.units) for each in encoder.accepts}:
-        return sample
-    return Sample("image", pixels, mask=sample.mask)
+def _decoded(loader: Any, sample: Sample, name: str, item: Item | None) -> _Shown:
+    which = named(sample, middle(sample), item, loader)
+    return _Shown(np.asarray(loader.preview(sample)), name, stated_window(loader, sample), sample, item, loader, which)
 
 
 def _png(pixels: Any) -> bytes:

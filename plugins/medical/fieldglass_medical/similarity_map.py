@@ -44,15 +44,15 @@ class SimilarityMap:
 
 
 def similarity_maps(encoder: Any, query: Sample, hit: Sample) -> SimilarityMap:
-    """The maps of two pictures. UsageError for volumes and clips: their parts have no place on one picture."""
+    """The maps of two pictures. UsageError for volumes and clips, of which `most_alike` chooses a slice or frame."""
     for each in (query, hit):
         if each.kind != "image":
             raise UsageError(
                 f"Maps are drawn on pictures, and this is a {each.kind}.",
-                hint="Index instances or frames: --set level=instance.",
+                hint="Give one of its slices or frames, as fieldglass_medical.planes chooses it.",
             )
-    if isinstance(encoder, PatchEncoder):
-        return _by_patches(encoder, query, hit)
+    if isinstance(encoder, PatchEncoder) and (found := _by_patches(encoder, query, hit)) is not None:
+        return found
     if not hasattr(encoder, "images"):
         raise UsageError(f"{encoder.name} encodes no pictures: there is nothing to draw.")
     return SimilarityMap(_occluded(encoder, query, hit), _occluded(encoder, hit, query), "occlusion")
@@ -74,19 +74,17 @@ def drawn(picture: NDArray[np.uint8], values: NDArray[np.float32], part: Part = 
     return (picture * (1 - weight) + colour * weight + 0.5).astype(np.uint8)
 
 
-def _by_patches(encoder: Any, query: Sample, hit: Sample) -> SimilarityMap:
+def _by_patches(encoder: Any, query: Sample, hit: Sample) -> SimilarityMap | None:
+    """None where the patches are no square: those of an encoder of volumes lie in depth too."""
     found = encoder.patches([encoder.prepare(query), encoder.prepare(hit)])
+    side = math.isqrt(found.shape[1])
+    if side * side != found.shape[1]:
+        return None
     unit = found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
     alike = unit[0] @ unit[1].T
     parts = [looked_at(encoder, *each.content.shape[:2]) for each in (query, hit)]
-    return SimilarityMap(_square(alike.max(axis=1)), _square(alike.max(axis=0)), "patches", *parts)
-
-
-def _square(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    side = math.isqrt(len(values))
-    if side * side != len(values):
-        raise UsageError(f"The encoder gives {len(values)} patches, which are no square of patches.")
-    return np.asarray(values.reshape(side, side), dtype=np.float32)
+    squares = (alike.max(axis=axis).reshape(side, side).astype(np.float32) for axis in (1, 0))
+    return SimilarityMap(*squares, "patches", *parts)
 
 
 def _occluded(encoder: Any, covered: Sample, other: Sample) -> NDArray[np.float32]:
