@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +55,12 @@ def ask(
     images: list[QueryImage] = []
     shown: list[Picture] = []
     reader: PictureReader | None = None
+    group = snapshot.properties.get("exclude_group") if exclude_group is None else exclude_group
     for given, role in pictures:
         for thing in _several(given):
             reader = reader or _reader(snapshot, encoder())
             image, picture = reader.read(thing, role=role, item=item)
-            images.append(image)
+            images.append(_grouped(snapshot, image, thing) if group else image)
             shown.append(picture)
     for given, role in likes:
         for like in _several(given):
@@ -75,7 +76,7 @@ def ask(
         place=place,
         only=None if only is None else _ids(only),
         exclude=excluded,
-        exclude_group=exclude_group if exclude_group is not None else snapshot.properties.get("exclude_group"),
+        exclude_group=group,
         where=_filter(where),
         history=history,
         id=id,
@@ -162,6 +163,17 @@ def _themselves(
             if isinstance(thing, (str, os.PathLike)):
                 found.update(_of_file(snapshot, Path(thing).expanduser().resolve()))
     return frozenset(found)
+
+
+def _grouped(snapshot: Snapshot, image: QueryImage, thing: Any) -> QueryImage:
+    """With the groups that the collection has of an indexed file: its folders may tell what the file alone does not."""
+    if image.item is None or not isinstance(thing, (str, os.PathLike)):
+        return image
+    ids = _of_file(snapshot, Path(thing).expanduser().resolve())
+    if not ids:
+        return image
+    ((_, stored),) = snapshot.items(snapshot.positions(ids[:1]))
+    return replace(image, item=replace(image.item, groups={**image.item.groups, **stored.groups}))
 
 
 def _of_file(snapshot: Snapshot, path: Path) -> list[str]:

@@ -55,7 +55,9 @@ class PictureReader:
 
     def _file(self, path: Path, wanted: str | None) -> tuple[Item, Sample]:
         if not path.exists():
-            raise QueryError(f"There is no picture {str(path)!r}.")
+            raise QueryError(
+                "There is no such picture." if self.loader.private else f"There is no picture {str(path)!r}."
+            )
         root, named = path.resolve(), "" if self.loader.private else f" {path.name!r}"  # a path may tell who someone is
         item = _only(self.loader.scan(root), path, named, wanted)
         answer = next(iter(self.loader.read([item], root)))

@@ -8,7 +8,7 @@ from fieldglass.registry import registry
 
 if TYPE_CHECKING:
     from fieldglass.collection import Collection
-    from fieldglass.types import Query
+    from fieldglass.types import Item, Query
 
 __all__ = ["patient_notes"]
 
@@ -26,11 +26,17 @@ def patient_notes(collection: Collection, query: Query) -> tuple[str, ...]:
         return ("the collection names no patients: others of the same patient may be among the hits",)
     ids = [each.id for each in query.images if each.id is not None]
     stored = snapshot.group("patient", snapshot.positions(ids)) if ids else []
-    given = [each.item.groups.get("patient") for each in query.images if each.item is not None]
+    given = [_patient(each.item) for each in query.images if each.item is not None]
     bare = sum(each.id is None and each.item is None for each in query.images)
     if bare or None in (*stored, *given):
         return (_SAID,)
     return () if not given or _knows(collection) else (_OTHER_KEY,)
+
+
+def _patient(item: Item) -> str | None:
+    """None too of a file that a loader takes for a patient of its own, since nothing names one."""
+    found = item.groups.get("patient")
+    return None if found in (item.id, item.locator.get("file")) else found
 
 
 def _knows(collection: Collection) -> bool:

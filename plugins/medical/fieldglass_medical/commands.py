@@ -77,9 +77,13 @@ def _answer(collection: Path, given: dict[str, Any], **query: Any) -> None:
     own = {name: options.pop(name) for name in ("level", "aggregate", "same_patient", "report", "maps")}
     if options.pop("json_"):
         options["form"] = "json"
-    if own["maps"] and own["report"] is None:
-        raise UsageError("--maps are drawn in a report.", hint="Add --report FILE.html.")
+    _need_report(own)
     answer(collection, Asked(**own), options)
+
+
+def _need_report(given: dict[str, Any]) -> None:
+    if given["maps"] and given["report"] is None:
+        raise UsageError("--maps are drawn in a report.", hint="Add --report FILE.html.")
 
 
 @click.command("similar", short_help="Studies that look like a picture.")
@@ -95,7 +99,10 @@ def _similar(collection: Path, picture: str, **options: Any) -> None:
       fieldglass med similar studies.collection query.dcm --level study --aggregate mean
       fieldglass med similar studies.collection query.dcm --where "modality = 'CT'" --report hits.html --maps 3
     """
-    there = Path(picture).expanduser().exists() or picture == "-"
+    from fieldglass_medical.searching import is_file
+
+    _need_report(options)
+    there = picture == "-" or is_file(collection, picture)
     _answer(collection, options, **({"images": (picture,)} if there else {"likes": (picture,)}))
 
 

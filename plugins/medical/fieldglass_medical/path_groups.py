@@ -31,11 +31,14 @@ class PathGroups:
         self._identity, self._table = identity, table
         self._pattern = patterned(pattern) if pattern else None
 
-    def load(self, base: Path) -> Mapping[str, Mapping[str, str]]:
-        """What the table says of each file, by its path below `base`; empty without a table."""
-        if not self._table:
-            return {}
+    def load(self, base: Path, *, alone: bool = False) -> Mapping[str, Mapping[str, str]]:
+        """What the table says of each file, by its path below `base`; empty without a table.
+
+        A file that is read `alone`, as a query is, may lie where no table does.
+        """
         path = base / self._table
+        if not self._table or (alone and not path.is_file()):
+            return {}
         if not path.is_file():
             raise UsageError(
                 "There is no such table of patients.", hint="Name it relative to the folder (--set table=)."

@@ -62,7 +62,7 @@ class Pictures(PrivateFiles):
     def scan(self, root: Path) -> Iterator[Item | Problem]:
         """One item per picture, from its header; what is no picture by its suffix is passed over."""
         base, names = self.files(root, SUFFIXES)
-        table = self.groups.load(base)
+        table = self.groups.load(base, alone=self.real(root).is_file())
         for name in names:
             yield from self._item(name, base, table)
 

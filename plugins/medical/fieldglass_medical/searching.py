@@ -19,7 +19,7 @@ from fieldglass_medical.left_out import labelled
 from fieldglass_medical.own_labels import judge
 from fieldglass_medical.stated import NOTICE, without_notice
 
-__all__ = ["Asked", "answer", "default_encoder", "judged", "keep_patients_apart", "windowed"]
+__all__ = ["Asked", "answer", "default_encoder", "is_file", "judged", "keep_patients_apart", "windowed"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,21 @@ def keep_patients_apart(path: Path) -> None:
             if "exclude_group" not in collection.store.snapshot().properties:
                 with collection.store.writer("index") as writer:
                     writer.keep_property("exclude_group", "patient")
+
+
+def is_file(path: Path, picture: str) -> bool:
+    """Whether a query is a file or folder, and not an id. UsageError, without its name, where it is neither."""
+    import fieldglass
+
+    if Path(picture).expanduser().exists():
+        return True
+    with fieldglass.open(path) as collection:
+        if collection.store.snapshot().positions([picture])[0] < 0:
+            raise UsageError(
+                "There is no such file, and no such item in the collection.",
+                hint="Check the path; ids are as `fieldglass med search` prints them.",
+            )
+    return False
 
 
 def answer(path: Path, own: Asked, options: dict[str, Any]) -> None:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldglass.errors import MissingExtraError, UsageError
+from fieldglass.loaders.formats import SUFFIXES as PICTURES
 from fieldglass.loaders.paths import inside, open_regular
 from fieldglass.types import Item, Problem, Sample
 from fieldglass_medical.crop import cropped, parse_crop
 from fieldglass_medical.identity import Identity, default_key
 from fieldglass_medical.path_groups import NO_PATIENT, PathGroups
+from fieldglass_medical.pictures import Pictures
 from fieldglass_medical.private_files import PrivateFiles, problem_of
 from fieldglass_medical.refusal import Refusal
 
@@ -65,24 +67,31 @@ class Video(PrivateFiles):
         self.max_pixels, self.crop = max_pixels, parse_crop(crop)
         self.identity = Identity(Path(key) if key else default_key())
         self.groups = PathGroups(self.identity, pattern, table)
+        self._stills = Pictures(crop=crop, key=key, max_pixels=max_pixels)  # to search videos with
 
     def scan(self, root: Path) -> Iterator[Item | Problem]:
-        """An item for each frame that is taken, from the header of its video."""
+        """An item for each frame that is taken, from the header of its video; a single file may be a picture."""
+        if root.suffix.lower() in PICTURES and root.is_file():
+            yield from self._stills.scan(root)
+            return
         base, names = self.files(root, _SUFFIXES)
-        table = self.groups.load(base)
+        table = self.groups.load(base, alone=self.real(root).is_file())
         for name in names:
             yield from self._items(name, base, table)
 
     def read(self, items: Sequence[Item], root: Path) -> Iterator[Sample | Problem]:
         """The frames, or why not; a video is opened once for those that follow one another."""
         base = self.base(root)
-        for file, run in groupby(items, key=lambda item: str(item.locator["file"])):
-            yield from self._frames(file, list(run), base)
+        for file, run in groupby(items, key=lambda item: str(item.locator.get("file", item.id))):
+            found = list(run)
+            if "frame" in found[0].locator:
+                yield from self._frames(file, found, base)
+            else:
+                yield from self._stills.read(found, root)
 
     def preview(self, sample: Sample) -> NDArray[np.uint8]:
-        """The frame itself."""
-        found: NDArray[np.uint8] = sample.content
-        return found
+        """(H, W, 3) uint8, the frame itself."""
+        return self._stills.preview(sample)
 
     def _items(self, name: str, base: Path, table: Mapping[str, Mapping[str, str]]) -> Iterator[Item | Problem]:
         subject = self.identity.of("file", name)

@@ -10,6 +10,7 @@ import click
 from fieldglass_medical.apart import patient_notes
 from fieldglass_medical.calibration import Method
 from fieldglass_medical.own_labels import calibrated
+from fieldglass_medical.searching import is_file
 from fieldglass_medical.stated import NOTICE, without_notice
 from fieldglass_medical.vote import vote
 
@@ -27,7 +28,7 @@ def voted(
 
     with fieldglass.open(path) as collection:
         calibration, told = calibrated(collection, labels, k=k, tau=tau, per=per, method=calibrate_by)
-        there = Path(picture).expanduser().exists()
+        there = is_file(path, picture)
         quoted = labels.replace('"', '""')
         question = collection.ask(
             **({"image": picture} if there else {"like": picture}),  # type: ignore[arg-type]

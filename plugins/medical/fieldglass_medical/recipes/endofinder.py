@@ -135,7 +135,10 @@ class EndoFinderRecipe:
         from PIL import Image
 
         if sample.kind != "image":
-            raise UsageError(f"endofinder learns from pictures, and {name!r} is a {sample.kind}.")
+            raise UsageError(
+                f"endofinder learns from pictures, and {name!r} is a {sample.kind}.",
+                hint="Index its frames: `fieldglass med index ... --set level=frame`.",
+            )
         shown = Image.fromarray(Display("soft")(sample, self.name)).resize((self.size, self.size))
         made = np.zeros((1, self.size, self.size, 4), dtype=np.uint8)
         made[0, ..., :3] = np.asarray(shown)
