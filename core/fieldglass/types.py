@@ -226,17 +226,37 @@ class Moments:
 
 @dataclass(frozen=True)
 class ProbeScores:
-    """The scores of one probe for one query: values (m,) float64, with their calibration.
+    """The scores of one probe: values (m,) float64 of one query, with their calibration.
 
     `mean` and `std` are over all live rows of the field (or the filtered ones, by
     `--calibrate matches`); `present` is False where an item lacks the field.
+
+    To a fusion that needs moments alone, rows of several queries may come at once: values of any shape, to which
+    the presence of each row, and the mean and std of each query broadcast.
     """
 
     values: F64
     present: Bitmap
     weight: float
-    mean: float
-    std: float
+    mean: float | F64
+    std: float | F64
+
+    @property
+    def asked(self) -> Bitmap:
+        """Whether a query has this probe, shaped as mean and std: zeros stand for one that it lacks."""
+        import numpy as np
+
+        return np.asarray((np.asarray(self.std) != 0) | (np.asarray(self.mean) != 0))
+
+    @property
+    def z(self) -> F64:
+        """The z-scores, shaped as the values: 0 where all scores of a query are equal."""
+        import numpy as np
+
+        alike = np.asarray(self.std) == 0
+        found = np.subtract(self.values, self.mean)
+        found /= np.where(alike, 1.0, self.std)
+        return np.where(alike, 0.0, found) if alike.any() else found
 
 
 @dataclass(frozen=True)
@@ -250,7 +270,8 @@ class Fusion:
     `combine` takes one `ProbeScores` per probe, aligned on the same m rows, and returns (m,) float64,
     higher is better. It is None for "linear". With "moments" it must not decrease when a z-score of
     a positively weighted probe grows, nor increase when that of a negatively weighted one does: the
-    engine prunes by it.
+    engine prunes by it. It must also score each row by itself, and take values of any shape, for the
+    engine gives it the rows of many queries at once; `ProbeScores.z` does so.
     """
 
     name: str

@@ -31,13 +31,14 @@ def combined(branches: Sequence[Branch], name: str) -> Probes:
     parts = [(branch.weight, len(branch.probes), branch.fusion.combine) for branch in branches]
 
     def combine(scores: tuple[ProbeScores, ...]) -> F64:
-        total = np.zeros(len(scores[0].values))
+        total = np.zeros(np.shape(scores[0].values))
         start = 0
         for weight, count, fuse in parts:
             mine = scores[start : start + count]
             start += count
-            if fuse is not None and any(probe.std or probe.mean for probe in mine):
-                total += weight * fuse(mine)
+            asked = np.any([probe.asked for probe in mine], axis=0)
+            if fuse is not None and asked.any():
+                total += np.where(asked, weight * fuse(mine), 0.0)
         return total
 
     probes = tuple(probe for branch in branches for probe in branch.probes)

@@ -14,16 +14,15 @@ __all__ = ["clamped_product", "percentile", "plain_product", "rank", "weighted_p
 
 def weighted_z(scores: tuple[ProbeScores, ...]) -> F64:
     """Weighted sum of z-scores (m,); 0 where all scores of a probe are equal."""
-    total = np.zeros(len(scores[0].values))
+    total = np.zeros(np.shape(scores[0].values))
     for probe in scores:
-        if probe.std > 0:
-            total += probe.weight * (probe.values - probe.mean) / probe.std
+        total += probe.weight * probe.z
     return total
 
 
 def clamped_product(scores: tuple[ProbeScores, ...]) -> F64:
     """Product (m,) of the scores, each clamped at 0 (two negatives make no positive) and to the power of its weight."""
-    total = np.ones(len(scores[0].values))
+    total = np.ones(np.shape(scores[0].values))
     for probe in scores:
         total *= np.maximum(probe.values, 0.0) ** probe.weight
     return total

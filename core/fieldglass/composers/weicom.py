@@ -47,10 +47,7 @@ class WeiCom:
 
 def calibrated_sum(scores: tuple[ProbeScores, ...]) -> F64:
     """The weighted sum of the normal distribution function of each probe's z-score; 0.5 where all scores are equal."""
-    total = np.zeros(len(scores[0].values))
+    total = np.zeros(np.shape(scores[0].values))
     for probe in scores:
-        if probe.std > 0:
-            total += probe.weight * normal_cdf((probe.values - probe.mean) / probe.std)
-        else:
-            total += probe.weight * 0.5
+        total += probe.weight * normal_cdf(probe.z)
     return total

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fieldglass.search.plan import Plan
     from fieldglass.types import F32, F64, I64, Bitmap
 
-__all__ = ["Bounds"]
+__all__ = ["Bounds", "limits", "reaching"]
 
 SPAN = 12.0  # standard deviations to each side, where a bound is looked for
 POINTS = 257
@@ -21,7 +21,7 @@ BEST = 1e3  # standard deviations: better than any score
 
 
 class Bounds:
-    """Turns the threshold of a fused score into one bound per probe, by the fusion's monotony.
+    """The limits of one query, found anew when its threshold rises.
 
     So a scan runs the fusion on a handful of rows instead of on all. `slack` is what float32 may
     have cost each score.
@@ -32,56 +32,61 @@ class Bounds:
         self.query = query
         self.slack = list(slack)
         self._threshold = -np.inf
-        self._limits: list[float | None] = [None] * len(plan.parts)
-
-    def moved(self, values: list[F64], way: int) -> list[F64]:
-        """The scores, each as bad (-1) or as good (+1) as rounding may have hidden."""
-        return [
-            value + way * np.sign(part.weight) * slack
-            for part, value, slack in zip(self.plan.parts, values, self.slack, strict=True)
-        ]
+        self._limits: list[F64] | None = None
 
     def survivors(self, threshold: float, values: Sequence[F32], there: Sequence[Bitmap | None]) -> I64:
         """Places of the rows that may reach the threshold; `there` None where every item has the field."""
         if threshold > self._threshold:
             self._threshold = threshold
-            self._limits = self._found(threshold)
-        mask: Bitmap | None = None
-        for part, value, has, limit in zip(self.plan.parts, values, there, self._limits, strict=True):
-            if limit is None:
-                continue
-            mine = value >= limit if part.weight > 0 else value <= limit
-            mean = float(part.mean[self.query])
-            if has is not None and (mean >= limit if part.weight > 0 else mean <= limit):
-                mine |= ~has
-            elif has is not None:
-                mine &= has
-            mask = mine if mask is None else mask & mine
-        return np.arange(len(values[0])) if mask is None else np.flatnonzero(mask)
+            slack = [np.array([each]) for each in self.slack]
+            self._limits = limits(self.plan, np.array([self.query]), np.array([threshold]), slack)
+        if self._limits is None:
+            return np.arange(len(values[0]))
+        rows = [value[None] for value in values]
+        return np.flatnonzero(reaching(self.plan, np.array([self.query]), self._limits, rows, there))
 
-    def _found(self, threshold: float) -> list[float | None]:
-        """Per part the least score with which the threshold is in reach; None where any score will do.
 
-        The fusion is run once, on a grid for each part beside the best scores of all others.
-        """
-        ways = [1.0 if part.weight > 0 else -1.0 for part in self.plan.parts]
-        means = [float(part.mean[self.query]) for part in self.plan.parts]
-        stds = [float(part.std[self.query]) for part in self.plan.parts]
-        moving = [number for number, part in enumerate(self.plan.parts) if part.weight and stds[number]]
-        points = POINTS if len(moving) <= FEW else FEWER_POINTS
-        grids = {n: means[n] + ways[n] * stds[n] * np.linspace(-SPAN, SPAN, points) for n in moving}
-        values = []
-        for number, part in enumerate(self.plan.parts):
-            value = np.full((len(moving), points), means[number] + np.sign(part.weight) * BEST * stds[number])
-            if number in grids:
-                value[moving.index(number)] = grids[number]
-            values.append(value.ravel())
-        if not moving:
-            return [None] * len(ways)
-        fused = self.plan.combine(self.query, values, [np.ones(len(values[0]), dtype=np.bool_)] * len(values))
-        limits: list[float | None] = [None] * len(ways)
-        for number, enough in zip(moving, (fused >= threshold).reshape(len(moving), points), strict=True):
-            if not enough[0]:
-                first = int(np.argmax(enough)) if enough.any() else points
-                limits[number] = float(grids[number][first - 1]) - ways[number] * self.slack[number]
-        return limits
+def limits(plan: Plan, queries: I64, thresholds: F64, slack: Sequence[F64]) -> list[F64]:
+    """Per part, the least scores (n,) with which thresholds (n,) of the fused score are in reach, by its monotony.
+
+    The greatest where the weight is negative; infinite where any score will do. The fusion is run once, on a grid for
+    each part beside the best scores of all others.
+    """
+    if plan.single:
+        return [thresholds - slack[0]]
+    ways = [-1.0 if part.weight < 0 else 1.0 for part in plan.parts]
+    line = np.linspace(-SPAN, SPAN, POINTS if len(ways) <= FEW else FEWER_POINTS)
+    grids, values = [], []
+    for number, (part, way) in enumerate(zip(plan.parts, ways, strict=True)):
+        mean, std = part.mean[queries, None], part.std[queries, None]
+        grids.append(mean + way * std * line)
+        value = np.empty((len(queries), len(ways), len(line)))
+        value[:] = (mean + np.sign(part.weight) * BEST * std)[:, :, None]
+        value[:, number] = grids[number]
+        values.append(value)
+    fused = plan.combine(queries[:, None, None], values, [np.ones(1, dtype=np.bool_)] * len(ways))
+    enough = fused >= thresholds[:, None, None]
+    found = []
+    for number, (part, way) in enumerate(zip(plan.parts, ways, strict=True)):
+        mine = enough[:, number]
+        first = np.where(mine.any(axis=1), mine.argmax(axis=1), len(line))
+        least = np.take_along_axis(grids[number], np.maximum(first - 1, 0)[:, None], axis=1)[:, 0]
+        any_will_do = (first == 0) | (part.std[queries] == 0) | (part.weight == 0)
+        found.append(np.where(any_will_do, -way * np.inf, least - way * slack[number]))
+    return found
+
+
+def reaching(
+    plan: Plan, queries: I64, limits: Sequence[F64], values: Sequence[F32], there: Sequence[Bitmap | None]
+) -> Bitmap:
+    """(n, m) bool: which rows have scores (n, m) of every part within its limits; a lacking one counts as the mean."""
+    mask: Bitmap | None = None
+    for part, value, has, limit in zip(plan.parts, values, there, limits, strict=True):
+        column, mean = limit[:, None].astype(value.dtype), part.mean[queries, None]
+        mine = value <= column if part.weight < 0 else value >= column
+        if has is not None:
+            mine = np.where(has, mine, mean <= limit[:, None] if part.weight < 0 else mean >= limit[:, None])
+        mask = mine if mask is None else mask & mine
+    if mask is None:
+        raise ValueError("a plan has one part at least")
+    return mask

@@ -51,7 +51,7 @@ class Executor:
 
     def gather(self, query: int, top: Top, positions: I64) -> None:
         """Offers some rows to the top of one query."""
-        bounds = Bounds(self.plan, query, self._slack(query))
+        bounds = self._bounds([query])[query]
         for start in range(0, len(positions), CHUNK):
             mine = positions[start : start + CHUNK]
             values = self._values(query, mine)
@@ -59,6 +59,13 @@ class Executor:
                 top.offer(mine, values[0], values[0] + bounds.slack[0])
             else:
                 self._offer(query, top, bounds, mine, values)
+
+    def slack(self, queries: Sequence[int] | I64) -> list[F64]:
+        """By how much the float32 scores (n,) of each part may be off."""
+        return [
+            ROUNDING * self.norms[part.field] * np.linalg.norm(part.vectors[queries].astype(np.float64), axis=1)
+            for part in self.plan.parts
+        ]
 
     def exact(self, query: int, positions: I64) -> tuple[F64, F64]:
         """Score and height (m,) float64 of some rows, each the same whatever company it is in."""
@@ -70,13 +77,13 @@ class Executor:
                 reduce = self.rows[part.field].reduce
                 slot.append(similarities(blocks[part.field], part.vectors[query], reduce) + part.bias)
         whole = [np.concatenate(slot) if slot else np.empty(0) for slot in values]
-        there = self._there(positions)
+        there = self.there(positions)
         filled = self._filled(query, whole, there)
         return self.plan.combine(query, filled, there), self.plan.height(query, filled)
 
     def parts(self, query: int, positions: I64) -> tuple[list[F64], list[Bitmap]]:
         """Scores of each part (m,) float64, means filled in, and whether the item has the field."""
-        there = self._there(positions)
+        there = self.there(positions)
         values = [
             similarities(self.rows[part.field].gather(positions), part.vectors[query], self.rows[part.field].reduce)
             + part.bias
@@ -94,9 +101,9 @@ class Executor:
         whole = np.empty((len(self.plan.parts), len(queries), self.size), dtype=np.float32)
         scratches = {field: Scratch() for field in self.rows}
         for low, high in windows(list(self.rows.values()), 0, self.size, self.together * len(self.plan.parts)):
-            for found, scores in zip(whole, self._window(padded, low, high, scratches), strict=True):
+            for found, scores in zip(whole, self.window(padded, low, high, scratches), strict=True):
                 found[:, low:high] = scores.T[: len(queries)]
-        there = self._there(positions)
+        there = self.there(positions)
         all_of_them = len(positions) == self.size
         answers = []
         for place, query in enumerate(queries):
@@ -104,11 +111,26 @@ class Executor:
             answers.append((self._filled(query, [row.astype(np.float64) for row in rows], there), there))
         return answers
 
+    def likeliest(self, queries: I64, values: Sequence[F32], allowed: Bitmap, k: int) -> I64:
+        """(n, c) places of the rows of the highest weighted z-scores (n, m), those that are not allowed (n, m) last.
+
+        As many as set a threshold for k hits.
+        """
+        count = max(SEEDS * k, SEED)
+        if values[0].shape[1] <= count:
+            return np.broadcast_to(np.arange(values[0].shape[1]), values[0].shape)
+        height = np.zeros_like(values[0])
+        for part, value in zip(self.plan.parts, values, strict=True):
+            std = part.std[queries, None]
+            height += np.divide(part.weight, std, out=np.zeros_like(std), where=std > 0).astype(np.float32) * value
+        height[~allowed] = -np.inf
+        return np.argpartition(height, -count, axis=1)[:, -count:]
+
     def _scan_single(self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int) -> None:
-        slack = np.array([self._slack(query)[0] for query in queries])
+        slack = self.slack(queries)[0]
         scratches = {field: Scratch() for field in self.rows}
         for low, high in windows(list(self.rows.values()), start, stop, len(queries)):
-            scores = self._window(queries, low, high, scratches)[0]
+            scores = self.window(queries, low, high, scratches)[0]
             limits = np.array([tops[query].threshold for query in queries]) - slack
             for row in np.flatnonzero(np.isneginf(limits)).tolist():
                 query = queries[row]
@@ -120,17 +142,20 @@ class Executor:
                 tops[query].offer(low + hits, found, found + slack[row])
 
     def _scan_fused(self, queries: list[int], tops: dict[int, Top], scopes: Scoped, start: int, stop: int) -> None:
-        bounds = {query: Bounds(self.plan, query, self._slack(query)) for query in queries}
+        bounds = self._bounds(queries)
         count = len(queries) * len(self.plan.parts)
         scratches = {field: Scratch() for field in self.rows}
         for low, high in windows(list(self.rows.values()), start, stop, count):
-            scores = [np.ascontiguousarray(part.T) for part in self._window(queries, low, high, scratches)]
+            scores = [np.ascontiguousarray(part.T) for part in self.window(queries, low, high, scratches)]
             for row, query in enumerate(queries):
                 values = [part[row] for part in scores]
-                there = [None if each is None else each[low:high] for each in self._presence()]
+                there = [None if each is None else each[low:high] for each in self.presence()]
                 open_ = scopes[query].allowed[low:high]
                 if np.isneginf(tops[query].threshold):  # the likeliest rows set one, and most others are passed over
-                    first = self._likeliest(query, values, open_, SEEDS * tops[query].k)
+                    first = self.likeliest(
+                        np.array([query]), [value[None] for value in values], open_[None], tops[query].k
+                    )[0]
+                    first = first[open_[first]]
                     self._offer(query, tops[query], bounds[query], low + first, [value[first] for value in values])
                     open_ = open_.copy()
                     open_[first] = False
@@ -139,17 +164,9 @@ class Executor:
                 if len(hits):
                     self._offer(query, tops[query], bounds[query], low + hits, [value[hits] for value in values])
 
-    def _likeliest(self, query: int, values: Sequence[F32], allowed: Bitmap, count: int) -> I64:
-        """Places of the allowed rows of the highest weighted z-scores: at least SEED, or all there are."""
-        places = np.flatnonzero(allowed)
-        count = max(count, SEED)
-        if len(places) <= count:
-            return places
-        height = np.zeros(len(places), dtype=np.float32)
-        for part, value in zip(self.plan.parts, values, strict=True):
-            if part.std[query] > 0:
-                height += np.float32(part.weight / part.std[query]) * value[places]
-        return places[np.argpartition(height, len(places) - count)[len(places) - count :]]
+    def _bounds(self, queries: Sequence[int]) -> dict[int, Bounds]:
+        slack = np.stack(self.slack(queries), axis=1).tolist()
+        return {query: Bounds(self.plan, query, mine) for query, mine in zip(queries, slack, strict=True)}
 
     def _offer(self, query: int, top: Top, bounds: Bounds, positions: I64, values: Sequence[F32]) -> None:
         for start in range(0, len(positions), CHUNK):  # so many stay in cache
@@ -157,17 +174,17 @@ class Executor:
             self._offer_few(query, top, bounds, positions[mine], [value[mine] for value in values])
 
     def _offer_few(self, query: int, top: Top, bounds: Bounds, positions: I64, values: Sequence[F32]) -> None:
-        there = self._there(positions)
+        there = self.there(positions)
         filled = self._filled(query, [value.astype(np.float64) for value in values], there)
-        high = self.plan.combine(query, bounds.moved(filled, +1), there)
+        high = self.plan.combine(query, self.plan.moved(filled, bounds.slack, +1), there)
         keep = np.flatnonzero(high >= top.threshold)
         if not len(keep):
             return
         kept, has = [value[keep] for value in filled], [each[keep] for each in there]
-        low = self.plan.combine(query, bounds.moved(kept, -1), has)
+        low = self.plan.combine(query, self.plan.moved(kept, bounds.slack, -1), has)
         top.offer(positions[keep], low, high[keep])
 
-    def _window(self, queries: Sequence[int], low: int, high: int, scratches: Mapping[str, Scratch]) -> list[F32]:
+    def window(self, queries: Sequence[int], low: int, high: int, scratches: Mapping[str, Scratch]) -> list[F32]:
         """Per part, scores (high - low, queries) of a window, biases added; good until the next window."""
         found: dict[int, F32] = {}
         for field, rows in self.rows.items():
@@ -190,24 +207,18 @@ class Executor:
             found.append(scores + np.float32(part.bias))
         return found
 
-    def _presence(self) -> Iterator[Bitmap | None]:
+    def presence(self) -> Iterator[Bitmap | None]:
         for part in self.plan.parts:
             yield self.present[part.field]
 
-    def _there(self, positions: I64) -> list[Bitmap]:
+    def there(self, positions: I64) -> list[Bitmap]:
         whole = np.ones(len(positions), dtype=np.bool_)
-        return [whole if each is None else each[positions] for each in self._presence()]
+        return [whole if each is None else each[positions] for each in self.presence()]
 
     def _filled(self, query: int, values: list[F64], there: list[Bitmap]) -> list[F64]:
         return [
             value if has.all() else np.where(has, value, part.mean[query])
             for part, value, has in zip(self.plan.parts, values, there, strict=True)
-        ]
-
-    def _slack(self, query: int) -> list[float]:
-        """By how much a float32 score of each part may be off."""
-        return [
-            ROUNDING * float(np.linalg.norm(part.vectors[query])) * self.norms[part.field] for part in self.plan.parts
         ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from fieldglass.types import Fusion, Probe, Probes, ProbeScores
 
 if TYPE_CHECKING:
     from fieldglass.store import Field
-    from fieldglass.types import F32, F64, Bitmap
+    from fieldglass.types import F32, F64, I64, Bitmap
 
 __all__ = ["Part", "Plan"]
 
@@ -96,26 +96,36 @@ class Plan:
         )
         return replace(self, parts=parts, count=1)
 
-    def combine(self, query: int, values: list[F64], present: list[Bitmap]) -> F64:
-        """Scores (m,) of one query from the scores (m,) of each part, means filled in where an item lacks a field."""
+    def combine(self, query: int | I64, values: Sequence[F64], present: Sequence[Bitmap]) -> F64:
+        """Scores (m,) of one query from the scores (m,) of each part, means filled in where an item lacks a field.
+
+        Of several queries where the fusion needs no more than moments: `query` then broadcasts to the values.
+        """
         if self.fusion.combine is None:
             return np.asarray(np.sum(values, axis=0), dtype=np.float64)
-        scores = tuple(
-            ProbeScores(value, there, part.weight, float(part.mean[query]), float(part.std[query]))
-            for part, value, there in zip(self.parts, values, present, strict=True)
-        )
-        found = np.asarray(self.fusion.combine(scores), dtype=np.float64)
+        found = np.asarray(self.fusion.combine(self._scores(query, values, present)), dtype=np.float64)
         if found.shape != values[0].shape:
             raise PluginError(f"The fusion {self.fusion.name!r} gave shape {found.shape} for {values[0].shape} scores.")
         return found
 
-    def height(self, query: int, values: list[F64]) -> F64:
+    def moved(self, values: Sequence[F64], slack: Sequence[float | F64], way: int) -> list[F64]:
+        """The scores of each part, as bad (-1) or as good (+1) as they can be where they are off by the slack."""
+        return [
+            value + way * np.sign(part.weight) * off for part, value, off in zip(self.parts, values, slack, strict=True)
+        ]
+
+    def height(self, query: int | I64, values: Sequence[F64]) -> F64:
         """Weighted z-scores (m,): what orders items that the fusion cannot tell apart."""
-        total = np.zeros(len(values[0]))
-        for part, value in zip(self.parts, values, strict=True):
-            if part.std[query] > 0:
-                total += part.weight * (value - part.mean[query]) / part.std[query]
+        total = np.zeros(values[0].shape)
+        for scores in self._scores(query, values, [np.ones(1, dtype=np.bool_)] * len(values)):
+            total += scores.weight * scores.z
         return total
+
+    def _scores(self, query: int | I64, values: Sequence[F64], present: Sequence[Bitmap]) -> tuple[ProbeScores, ...]:
+        return tuple(
+            ProbeScores(value, there, part.weight, part.mean[query], part.std[query])
+            for part, value, there in zip(self.parts, values, present, strict=True)
+        )
 
 
 def _check(probe: Probe, fields: Mapping[str, Field], count: int) -> F64:

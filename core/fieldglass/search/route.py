@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fieldglass.search.execute import Executor
 from fieldglass.search.propose import directions
+from fieldglass.search.scope import GATHER
+from fieldglass.search.together import together
 from fieldglass.search.top import Top
 from fieldglass.types import Ranking
 
@@ -23,7 +26,7 @@ __all__ = ["Searcher"]
 
 EMPTY = Ranking(np.empty(0, dtype=np.int64), np.empty(0))
 FUSED = 2  # times the candidates, per direction, where a fusion ranks them otherwise than the direction does
-MANY, SPARSE = 8, 8  # so many filtered queries are scanned together, unless they allow less than one row in so many
+MANY, SPARSE = 8, 8  # so many queries are answered together, unless they allow less than one row in so many
 FULL = 0.99  # of the rows of an index allowed: it is asked without a bitmap, and the rest dropped from its answer
 
 
@@ -62,26 +65,34 @@ class Searcher:
             keep = scopes[query].allowed[there]
             flat = np.zeros(np.count_nonzero(keep))
             rankings[query] = _best(there[keep], scores[keep], flat, k, exact=True)
-        tops = {query: Top(k) for query in scanned}
-        self.execute.scan(tops, scopes, 0, self.view.size)
-        tops |= self._filtered(
-            {query: rows for query in gathered if (rows := scopes[query].rows) is not None}, scopes, k
-        )
-        for query, top in tops.items():
-            rankings[query] = self._ranked(query, top.rows(), k)
+        known = {query: rows for query in gathered if (rows := scopes[query].rows) is not None}
+        for query, ranking in chain(self._scanned(scanned, scopes, 0, self.view.size, k), self._few(known, scopes, k)):
+            rankings[query] = ranking
         return rankings
 
-    def _filtered(self, rows: Mapping[int, I64], scopes: Sequence[Scope], k: int) -> dict[int, Top]:
-        """The tops of queries whose few rows are known: gathered, or scanned together where many ask in one place."""
-        tops = {query: Top(k) for query in rows}
+    def _scanned(
+        self, queries: Sequence[int], scopes: Sequence[Scope], low: int, high: int, k: int
+    ) -> Iterator[tuple[int, Ranking]]:
+        """Queries answered by a pass over the rows of [low, high)."""
+        if len(queries) >= MANY and high - low <= GATHER:
+            yield from together(self.execute, queries, scopes, low, high, k)
+            return
+        tops = {query: Top(k) for query in queries}
+        self.execute.scan(tops, scopes, low, high)
+        for query, top in tops.items():
+            yield query, self._ranked(query, top.rows(), k)
+
+    def _few(self, rows: Mapping[int, I64], scopes: Sequence[Scope], k: int) -> Iterator[tuple[int, Ranking]]:
+        """Queries whose few rows are known: gathered, or scanned together where many ask in one place."""
         if len(rows) >= MANY:
             low, high = (int(end(each[place] for each in rows.values())) for end, place in ((min, 0), (max, -1)))
             if sum(map(len, rows.values())) * SPARSE >= (high + 1 - low) * len(rows):
-                self.execute.scan(tops, scopes, low, high + 1)
-                return tops
-        for query, top in tops.items():
-            self.execute.gather(query, top, rows[query])
-        return tops
+                yield from self._scanned(list(rows), scopes, low, high + 1, k)
+                return
+        for query, mine in rows.items():
+            top = Top(k)
+            self.execute.gather(query, top, mine)
+            yield query, self._ranked(query, top.rows(), k)
 
     def only(self, query: int) -> Searcher:
         """For one of the queries alone."""

@@ -168,10 +168,10 @@ def reduced(block: F32, vectors: F32, reduce: str, scratch: Scratch) -> F32:
     return np.asarray(best.reduce(every.T.reshape(len(vectors), count, rows), axis=2)).T
 
 
-def similarities(block: F32, vector: F32, reduce: str) -> F64:
+def similarities(block: F32 | F64, vector: F32, reduce: str) -> F64:
     """Scores (b,) float64 of items (b, rows, d): the same for a row whatever block it comes in."""
     # einsum sums each row by itself, without an array of the products; BLAS would group the rows
-    found: F64 = np.einsum("brd,d->br", block.astype(np.float64), np.asarray(vector, dtype=np.float64))
+    found: F64 = np.einsum("brd,d->br", np.asarray(block, dtype=np.float64), np.asarray(vector, dtype=np.float64))
     if block.shape[1] == 1:
         return found[:, 0]
     return np.asarray(found.sum(axis=1) if reduce == "sum" else found.max(axis=1))

@@ -121,6 +121,6 @@ def _footprint(cells: Mapping[str, Any]) -> Any:
 def _with_text(scores: tuple[ProbeScores, ...]) -> F64:
     """As `weicom`; a query of a batch that has no text keeps the scores of its picture."""
     picture, text = scores
-    if text.std == 0 and text.mean == 0:
+    if not text.asked.any():
         return picture.values
-    return calibrated_sum(scores)
+    return np.where(text.asked, calibrated_sum(scores), picture.values)
