@@ -13,6 +13,7 @@ import numpy as np
 from fieldglass.benchmarks.loader import read
 from fieldglass.composers.turns import reads_history
 from fieldglass.errors import QueryError, UsageError
+from fieldglass.parallel import ahead
 from fieldglass.search.reranking import Reranking
 from fieldglass.types import Problem, Query, QueryImage, Ranking
 
@@ -151,14 +152,12 @@ class _Runner:
 
     def rankings(self, limit: int | None) -> Iterator[tuple[Query, Ranking]]:
         """Queries that can be asked, with their rankings, batch by batch."""
-        pending = iter(self.queries if limit is None else self.queries[:limit])
         engine = self.collection.engine
         composer = engine.made(self.composer, self.options)  # once: what it holds serves every batch
         # required: figures of another method are worse than none
         reranking = Reranking(self.rerank, self.rerank_options, required=True)
-        while batch := list(islice(pending, BATCH)):
-            asked = [(query, ready) for query in batch if (ready := self._ready(query)) is not None]
-            self.left_out += len(batch) - len(asked)
+
+        def searched(asked: list[tuple[Query, Query]]) -> list[tuple[Query, Ranking]]:
             found = engine.rank(
                 [ready for _, ready in asked],
                 composer=composer,
@@ -167,7 +166,10 @@ class _Runner:
                 calibrate=self.calibrate,
                 index="exact",
             )
-            for (query, _), ranking in zip(asked, found, strict=True):
+            return [(query, ranking) for (query, _), ranking in zip(asked, found, strict=True)]
+
+        for found in ahead(searched, self._batches(limit)):
+            for query, ranking in found:
                 self.answered += 1
                 self.notes.update(dict.fromkeys(ranking.notes))
                 names = tuple(self.names[ranking.positions].tolist())
@@ -176,6 +178,14 @@ class _Runner:
                 self.progress(self.answered + self.left_out, len(self.queries))
         if not self.answered:
             raise QueryError("No query could be asked: their pictures are missing.", hint="--check lists them.")
+
+    def _batches(self, limit: int | None) -> Iterator[list[tuple[Query, Query]]]:
+        """Queries with what is asked of the engine; those that cannot be asked are counted."""
+        pending = iter(self.queries if limit is None else self.queries[:limit])
+        while batch := list(islice(pending, BATCH)):
+            asked = [(query, ready) for query in batch if (ready := self._ready(query)) is not None]
+            self.left_out += len(batch) - len(asked)
+            yield asked
 
     def _ready(self, query: Query) -> Query | None:
         """The query as the engine takes it, its own pictures decoded; None where one is missing."""

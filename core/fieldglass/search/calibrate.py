@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +38,7 @@ def calibrate(plan: Plan, view: View, scopes: Sequence[Scope], over: str) -> tup
         if over == "matches":
             if part.field not in shared:
                 shared[part.field] = list(_sharing(scopes, view.present(part.field)))
-            found.append(_together(part, rows, shared[part.field]))
+            found.append(_together(part, view, shared[part.field]))
         elif rows.rows > 1:
             sample, note = _sample(view, part.field)
             notes += [note] if note else []
@@ -63,17 +63,30 @@ def _exact(part: Part, moments: Moments) -> tuple[F64, F64]:
 
 @dataclass(frozen=True)
 class _Shared:
-    """Queries that follow one another, the rows that any of them matches, and (queries, rows) which, unless all."""
+    """Queries that follow one another, the rows that any of them matches, and (queries, rows) which, unless all.
+
+    `condition` is the one SQL that all rows match and no other, where there is one.
+    """
 
     queries: I64
     positions: I64
     allowed: Bitmap | None
+    condition: str | None
 
 
-def _together(part: Part, rows: SegmentRows, shared: Sequence[_Shared]) -> tuple[F64, F64]:
+def _together(part: Part, view: View, shared: Sequence[_Shared]) -> tuple[F64, F64]:
     """Of each query over what its scope allows."""
-    each = [_scanned(part, rows, one.positions, one.queries, one.allowed) for one in shared]
+    each = [_of_shared(part, view, one) for one in shared]
     return np.concatenate([mean for mean, _ in each]), np.concatenate([std for _, std in each])
+
+
+def _of_shared(part: Part, view: View, shared: _Shared) -> tuple[F64, F64]:
+    rows = view.rows(part.field)
+    if shared.condition is not None and rows.rows == 1:
+        moments = view.matched(part.field, shared.condition, shared.positions, len(shared.queries))
+        if moments is not None:
+            return _exact(replace(part, vectors=part.vectors[shared.queries]), moments)
+    return _scanned(part, rows, shared.positions, shared.queries, shared.allowed)
 
 
 def _sharing(scopes: Sequence[Scope], whole: Bitmap) -> Iterator[_Shared]:
@@ -86,16 +99,18 @@ def _sharing(scopes: Sequence[Scope], whole: Bitmap) -> Iterator[_Shared]:
             continue
         more = union | each
         if 2 * min(np.count_nonzero(each), np.count_nonzero(union)) < np.count_nonzero(more):
-            yield _of(matches, first, query, union)
+            yield _of(scopes, matches, first, query, union)
             first, more = query, each
         union = more
-    yield _of(matches, first, len(matches), union)
+    yield _of(scopes, matches, first, len(matches), union)
 
 
-def _of(matches: Sequence[Bitmap], first: int, stop: int, union: Bitmap) -> _Shared:
+def _of(scopes: Sequence[Scope], matches: Sequence[Bitmap], first: int, stop: int, union: Bitmap) -> _Shared:
     mine, positions = matches[first:stop], np.flatnonzero(union)
-    allowed = None if all(each is mine[0] for each in mine) else np.stack([each[positions] for each in mine])
-    return _Shared(np.arange(first, stop), positions, allowed)
+    queries = np.arange(first, stop)
+    if all(each is mine[0] for each in mine):
+        return _Shared(queries, positions, None, scopes[first].condition)
+    return _Shared(queries, positions, np.stack([each[positions] for each in mine]), None)
 
 
 def _scanned(

@@ -49,18 +49,28 @@ class Sums:
 
     def without(self, rows: Rows, positions: I64) -> Sums:
         """Less the rows at some positions, sorted."""
-        first, second = self.first.copy(), self.second.copy()
-        for start in range(0, len(positions), BLOCK):
-            block = mean_rows(rows.gather(positions[start : start + BLOCK]))
-            first -= block.sum(axis=0)
-            second -= block.T @ block
-        return Sums(self.covered, first, second)
+        first, second = _gathered(rows, positions)
+        return Sums(self.covered, self.first - first, self.second - second)
+
+    @staticmethod
+    def among(rows: Rows, positions: I64) -> Sums:
+        """Of the rows at some positions alone."""
+        return Sums(0, *_gathered(rows, positions))
 
     def moments(self, count: int) -> Moments:
         """Of `count` rows; zero variance where fewer than two."""
         mean = self.first / max(count, 1)
         covariance = (self.second - count * np.outer(mean, mean)) / max(count - 1, 1)
         return Moments(count, mean, covariance if count > 1 else np.zeros_like(covariance))
+
+
+def _gathered(rows: Rows, positions: I64) -> tuple[F64, F64]:
+    first, second = np.zeros(rows.dim), np.zeros((rows.dim, rows.dim))
+    for start in range(0, len(positions), BLOCK):
+        block = mean_rows(rows.gather(positions[start : start + BLOCK]))
+        first += block.sum(axis=0)
+        second += block.T @ block
+    return first, second
 
 
 def mean_rows(block: F32) -> F64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,12 +20,16 @@ GATHER = 20_000  # up to so many rows are gathered and scored exactly; above, th
 
 @dataclass(frozen=True)
 class Scope:
-    """The rows that may be hits: `allowed` (size,) bool, their `count`, and their positions where few."""
+    """The rows that may be hits: `allowed` (size,) bool, their `count`, and their positions where few.
+
+    `condition` is the SQL that says which, where nothing else does: the same of it in later searches of the snapshot.
+    """
 
     allowed: Bitmap
     count: int
     rows: I64 | None
     matched: int | None
+    condition: str | None = None
 
 
 class Scopes:
@@ -56,7 +60,9 @@ class Scopes:
         if len(barred) == 0 and query.only is None:
             key = (query.where, also)
             if key not in self._scopes:
-                self._scopes[key] = self._scope(query, also, barred)
+                found = self._scope(query, also, barred)
+                alone = isinstance(query.where, str) and also is None
+                self._scopes[key] = replace(found, condition=str(query.where)) if alone else found
             return self._scopes[key]
         return self._scope(query, also, barred)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["together"]
 
 CACHED = 1 << 18  # scores of each part that are looked through at a time: 1 MiB
-CHUNK = 2048  # rows that are gathered at a time
+GATHERED = 1 << 18  # numbers that are gathered and widened at a time: they stay in cache
 
 
 def together(
@@ -118,9 +118,10 @@ class _Candidates:
         """Score and height of every candidate, as `Executor.exact` gives them for one query."""
         parts = execute.plan.parts
         values = [np.empty(len(positions)) for _ in parts]
+        room = GATHERED // max(rows.rows * rows.dim for rows in execute.rows.values())
         first = 0
         while first < len(self.queries):
-            last = max(first + 1, int(np.searchsorted(starts, starts[first] + CHUNK, side="right")) - 1)
+            last = max(first + 1, int(np.searchsorted(starts, starts[first] + room, side="right")) - 1)
             span = positions[starts[first] : starts[last]]
             blocks = {field: rows.gather(span).astype(np.float64) for field, rows in execute.rows.items()}
             for found, part in zip(values, parts, strict=True):

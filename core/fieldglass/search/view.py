@@ -11,7 +11,7 @@ import numpy as np
 from fieldglass.errors import FieldglassError, LoaderError, QueryError
 from fieldglass.registry import registry
 from fieldglass.search import placed
-from fieldglass.search.moments import moments
+from fieldglass.search.moments import Sums, moments
 from fieldglass.search.rows import Scratch, SegmentRows, reduced, windows
 from fieldglass.types import Problem
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fieldglass.types import F32, F64, I64, Bitmap, Moments, Ranking, Sample
 
 __all__ = ["View"]
+
+CONDITIONS = 8  # whose moments are kept
 
 
 class View:
@@ -36,6 +38,7 @@ class View:
         self._present: dict[tuple[str, ...], Bitmap] = {}
         self._rows: dict[str, SegmentRows] = {}
         self._norms: dict[str, float] = {}
+        self._matched: dict[tuple[str, str], tuple[Moments | None, int]] = {}
 
     def after(self, snapshot: Snapshot) -> View:
         """The view of a later snapshot, which keeps the moments where no vector has changed."""
@@ -106,6 +109,21 @@ class View:
         if field not in self._moments:
             self._moments[field] = moments(self.snapshot, field)
         return self._moments[field]
+
+    def matched(self, field: str, condition: str, positions: I64, asked: int) -> Moments | None:
+        """Moments of the matches of a condition, once as many vectors were asked of it as they have numbers.
+
+        They cost as much as so many scans of the matches, and nothing after. None until then.
+        """
+        rows = self.rows(field)
+        known, count = self._matched.pop((field, condition), (None, 0))
+        count += asked
+        if known is None and count >= rows.dim:
+            known = Sums.among(rows, positions).moments(len(positions))
+        self._matched[field, condition] = (known, count)
+        while len(self._matched) > CONDITIONS:
+            self._matched.pop(next(iter(self._matched)), None)
+        return known
 
     def scores(self, field: str, vectors: F32) -> F32:
         """(n, size) inner products with every row (max over rows); NaN at dead or absent positions."""

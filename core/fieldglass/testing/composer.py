@@ -127,5 +127,22 @@ class ComposerContract:
             found = fusion.combine(tuple(ProbeScores(each, present, 0.5, 0.0, 0.5) for each in values))
             assert (np.diff(found) >= -1e-12).all(), "`combine` falls where a z-score grows"
 
+    def test_rows_of_several_queries_are_fused_as_those_of_each(self) -> None:
+        probes = self._compose(self.queries())
+        if probes.fusion.combine is None or probes.fusion.needs != "moments":
+            return
+        noise, present = np.random.default_rng(5), np.ones(50, dtype=bool)
+        values = noise.normal(size=(len(probes.probes), 3, 50))
+        mean, std = noise.normal(size=(2, len(probes.probes), 3, 1))
+        std = np.abs(std)
+        std[0, 0] = 0
+        weights = [probe.weight for probe in probes.probes]
+        together = probes.fusion.combine(tuple(map(ProbeScores, values, [present] * len(values), weights, mean, std)))
+        assert together.shape == (3, 50), f"`combine` gave shape {together.shape} for scores of shape (3, 50)"
+        for query in range(3):
+            mine = (values[:, query], [present] * len(values), weights, mean[:, query, 0], std[:, query, 0])
+            alone = probes.fusion.combine(tuple(map(ProbeScores, *mine)))
+            assert np.allclose(together[query], alone, atol=1e-9), "`combine` mixes the rows of several queries"
+
     def _compose(self, queries: list[Query], gallery: ArrayGallery | None = None) -> Probes:
         return self.make().compose(queries, self.make_encoder(), gallery or self.gallery())
