@@ -97,6 +97,7 @@ class Picture:
 class Asked:
     """What was asked, for people: the pictures, the sentences, the place and the filter.
 
+    `filters` says `where` in words, where whoever asked has words for it; it is shown instead.
     `outlines` are the areas that were searched, shapely geometries in WGS84: a map draws them.
     """
 
@@ -105,12 +106,14 @@ class Asked:
     place: tuple[float, float] | None = None
     where: str = ""
     outlines: tuple[Any, ...] = ()
+    filters: str = ""
 
     def __str__(self) -> str:
         parts = [f"not like {each.name}" if each.role == "negative" else each.name for each in self.pictures]
         parts += [f"not “{each.text}”" if each.role == "negative" else f"“{each.text}”" for each in self.texts]
         parts += [f"{self.place[0]:.4f}, {self.place[1]:.4f}"] if self.place else []
-        return " + ".join(parts) + (f" where {self.where}" if self.where else "")
+        limits = f", {self.filters}" if self.filters else f" where {self.where}" if self.where else ""
+        return " + ".join(parts) + limits
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fieldglass.interfaces import Composer, Encoder, Reranker
     from fieldglass.search import Engine, Explanation, Outcome
     from fieldglass.search.reranking import Reranking
-    from fieldglass.store import Field, Store
+    from fieldglass.store import Field, Snapshot, Store
     from fieldglass.types import Query
 
 __all__ = ["Searchable"]
@@ -318,10 +318,22 @@ class Searchable:
             exact=outcome.exact,
             elapsed_ms=spent,
             matched=outcome.matched,
-            notes=(*snapshot.notices, *outcome.notes, *self._cut(question, cut, alone)),
+            notes=(*snapshot.notices, *self._nothing(snapshot), *outcome.notes, *self._cut(question, cut, alone)),
             asked=question.asked,
             reranker=outcome.reranker,
         )
+
+    def _nothing(self, snapshot: Snapshot) -> list[str]:
+        """Why nothing can be found in a collection that is empty, and what to do."""
+        if snapshot.count:
+            return []
+        source = next((each for each in snapshot.sources.values() if each.root.is_absolute()), None)
+        named = "FOLDER" if source is None else shlex.quote(str(source.root))
+        loader = "" if source is None or source.loader == "files" else f" --loader {source.loader}"
+        take = f"fieldglass index {named} --to {shlex.quote(str(self.path))}{loader}"
+        return [
+            f"The collection is empty: `{take}` takes pictures in, `fieldglass problems` says what could not be taken."
+        ]
 
     def _cut(self, question: Question, cut: Mapping[str, str], alone: bool) -> list[str]:
         """Notes on what the encoder left out of the sentences of a query, or of what a composer made of them."""

@@ -242,3 +242,21 @@ def test_a_terminal_shows_how_far_it_is(slow_site, tmp_path):
     assert "indexing" in text and "/13" in text and "/s" in text and "1 problem" in text
     assert re.search(r"\d:\d\d left", text)
     assert LINE.fullmatch(out.strip())
+
+
+def test_an_empty_collection_says_so_and_how_to_fill_it(invoke, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    invoke("index", "nothing", "--to", "empty.collection", "--encoder", "tiny")
+    said = invoke("search", "empty.collection", "--text", "red").stderr
+    assert "Nothing was found." in said and "The collection is empty: `fieldglass index" in said
+    assert f"{tmp_path / 'nothing'} --to " in said and "--loader" not in said
+    (tmp_path / "rows.csv").write_text("path\ngone.jpg\n", encoding="utf-8")
+    invoke("index", "rows.csv", "--to", "table.collection", "--encoder", "tiny", "--loader", "table")
+    assert "--loader table`" in invoke("search", "table.collection", "--text", "red").stderr
+
+
+def test_a_folder_under_two_loaders_says_what_to_do(invoke):
+    invoke("index", "pics", "--to", "a.collection", "--encoder", "tiny")
+    failed = invoke("index", "pics", "--to", "a.collection", "--loader", "table")
+    assert failed.exit_code == 2 and "is read by the loader 'files', not 'table'" in failed.stderr
+    assert "Go on with --loader files, or" in failed.stderr and "ANOTHER.collection --loader table" in failed.stderr

@@ -108,6 +108,13 @@ def test_page_is_whole_and_accessible():
         assert shown in text
 
 
+def test_a_filter_in_words_is_shown_instead_of_its_sql():
+    asked = Asked((), (QueryText("red"),), where="price <= 60 AND in_stock", filters="at most 60 <€>, in stock")
+    written = page([result(asked=asked)])
+    assert '<p class="where">at most 60 &lt;€&gt;, in stock</p>' in written and "AND in_stock" not in written
+    assert str(asked) == "“red”, at most 60 <€>, in stock"
+
+
 def test_nothing_of_the_page_is_from_elsewhere():
     html = page([result()])
     read = Reader(html)

@@ -35,6 +35,14 @@ def test_turns_are_one_query_with_a_history(collection, folder):
     (outcome,) = collection.engine.search([query], composer="rocchio", k=5)
     assert ids(found) == list(outcome.ranking.ids)
     assert [hit.score for hit in found] == pytest.approx(list(outcome.ranking.scores), abs=1e-6)
+    asked = session.query
+    assert (asked.texts, asked.history, asked.where, asked.exclude) == (
+        query.texts,
+        query.history,
+        query.where,
+        query.exclude,
+    )
+    assert Session(collection).query is None
     assert str(found.asked) == (f"{first} + not like blue1.png + green0.png + “red” + “dark” where width > 1")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from fieldglass.cli import main
+from fieldglass.types import Item
 from fieldglass_fashion.audit import MEANINGS, audit
 from fieldglass_fashion.demo import write_shop
 from fieldglass_fashion.loader import Catalogue
@@ -71,3 +73,18 @@ def test_the_command_prints_writes_and_exits_with_3(shop, tmp_path):
 def test_a_catalogue_that_is_not_there(tmp_path):
     done = CliRunner().invoke(main, ["fashion", "audit", str(tmp_path / "none.csv")])
     assert done.exit_code == 1 and "no catalogue" in done.output
+
+
+def test_an_audit_looks_at_what_an_index_marks(tmp_path):
+    """At previews: two garments that are a hair's breadth within the bounds before WebP are beyond them after it."""
+    from fieldglass.ingest.previews import thumbnail
+    from fieldglass_fashion.near_duplicates import groups, signature, signature_of
+
+    root = write_shop(tmp_path, 80)
+    loader = Catalogue(pictures="pictures")
+    items = [each for each in loader.scan(root) if isinstance(each, Item)]
+    content = [sample.content for item in items for sample in loader.read([item], root)]
+    alone = list(range(len(items)))
+    assert groups(np.stack([signature(each) for each in content])).tolist() != alone
+    assert groups(np.stack([signature_of(thumbnail(each)) for each in content])).tolist() == alone
+    assert "near duplicates" not in audit(root, loader).counts

@@ -16,6 +16,7 @@ import fieldglass
 from fashion.tiny_offer import offered
 from fieldglass.cli import main
 from fieldglass_fashion.cli import COMMANDS, fashion
+from fieldglass_fashion.conditions import Wanted, in_words
 
 COLOURS = {"red": (220, 20, 20), "green": (20, 200, 40), "blue": (20, 40, 220), "dark": (15, 15, 15)}
 HEAD = ("id", "title", "color", "size", "price", "sale_price", "availability", "product_type", "item_group_id",
@@ -135,7 +136,9 @@ def test_the_pages_of_a_step_and_of_a_session_show_products_too(shop):
     assert "title" in typed.output.splitlines()[0] and "width" not in typed.output
     for page in (stepped, out.read_text(encoding="utf-8")):
         assert page.count('class="card product"') == 4 and "19.90 €" in page
-        assert "<b>Why</b>" not in page and "<script>" not in page
+        assert page.count("<b>Why</b>") == 4 and "<script>" not in page
+    assert "“red”: nearer than" in stepped and "“in green”: nearer than" in page
+    assert "less by “red”" not in page and "less by “in green”" in page  # of what was overruled, nothing is said
 
 
 def test_pictures_that_lie_elsewhere_are_told_of(shop, tmp_path):
@@ -196,3 +199,23 @@ def test_pairs_are_of_one_category_and_of_two_products(shop, tmp_path):
 
 def test_eval_finds_a_benchmark_of_any_domain():
     assert "package-pictures" in run("eval", "package-picture", code=2).output
+
+
+def test_filters_are_said_as_a_person_would(shop, tmp_path):
+    filters = "--category Dresses --max-price 60 --currency eur --in-stock --where price<99"
+    for asked, said in ((filters, "Dresses, at most 60 EUR, in stock, where price&lt;99</p>"),
+                        ("--where price<60", "where <code>price&lt;60</code>")):  # fmt: skip
+        run("search", shop / "shop.collection", "--text", "red", *asked.split(), "--out", tmp_path / "h.html")
+        page = (tmp_path / "h.html").read_text(encoding="utf-8")
+        assert said in page and "category_1" not in page and "DRESSES" not in page
+
+
+@pytest.mark.parametrize(("wanted", "said"), [
+    (Wanted(), ""),
+    (Wanted(min_price=20, max_price=1299.5, currency="eur", keep_missing=True),
+     "20 to 1,299.50 EUR, or without a price"),
+    (Wanted(min_price=5, size="38", color="red", brand="Acme"), "Acme, red, size 38, at least 5"),
+    (Wanted(currency="GBP"), "prices in GBP"),
+])  # fmt: skip
+def test_what_is_wanted_in_words(wanted, said):
+    assert in_words(wanted) == said and in_words(wanted, "a = 1") == (f"{said}, where a = 1" if said else "")

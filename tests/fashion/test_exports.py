@@ -174,3 +174,63 @@ def test_parquet(tmp_path):
 def test_a_catalogue_without_pictures_is_refused(tmp_path):
     with pytest.raises(LoaderError, match="is a picture"):
         scan(write(tmp_path, ("sku", "price"), ("1", "2")))
+
+
+def test_headers_in_capitals_have_their_prices(tmp_path):
+    """As spreadsheets and people write them: "Price" is the price, in any case."""
+    rows = [
+        ("Artikelnummer", "Bezeichnung", "Kategorie", "Marke", "Preis", "Sale Price", "Bestand", "Bild"),
+        ("0042", "Kleid", "Damen > Kleider", "Acme", "1.299,00 EUR", "49,90 EUR", "3", "red.jpg"),
+        ("0043", "Hut", "Hüte", "Acme", "EUR 2.049,50", "", "0", "hat.jpg"),
+    ]
+    items, problems = scan(write(tmp_path, *rows, delimiter=";", encoding="utf-8-sig"))
+    assert not problems and list(items) == ["0042", "0043"]
+    cells = items["0042"].metadata
+    assert (cells["price"], cells["list_price"], cells["currency"]) == (49.9, 1299.0, "EUR")
+    assert (cells["title"], cells["category"], cells["brand"], cells["stock"]) == ("Kleid", "Kleider", "Acme", 3)
+    assert items["0043"].metadata["price"] == 2049.5 and items["0043"].metadata["in_stock"] is False
+    english, _ = scan(write(tmp_path, ("SKU", "Price", "Image"), ("1", "9.90", "red.jpg"), name="english.csv"))
+    assert english["1"].metadata["price"] == 9.9
+
+
+def test_shopify_keeps_zeros_with_an_apostrophe(tmp_path):
+    rows = [("Handle", "Variant SKU", "Variant Price", "Image Src"),
+            ("dress", "'0042", "1.00", "red.jpg"), ("hat", "'s", "1.00", "hat.jpg")]  # fmt: skip
+    items, _ = scan(write(tmp_path, *rows))
+    assert list(items) == ["0042", "'s"]
+
+
+def test_a_list_of_tags_is_words(tmp_path):
+    write(tmp_path, ("id",))
+    file = tmp_path / "shop.jsonl"
+    file.write_text(json.dumps({"sku": "1", "tags": ["new", "", "summer"], "image": "red.jpg"}), encoding="utf-8")
+    assert scan(file)[0]["1"].metadata["tags"] == "new, summer"
+
+
+AT_HAND = [
+    ("id", "image"),
+    ("1", "https://cdn.example/files/red.jpg?v=17"),
+    ("2", "https://shop.example/uploads/2024/a%20b.jpg"),
+    ("3", "https://shop.example/uploads/2023/hat.jpg"),
+    ("4", "https://shop.example/uploads/2024/hat.jpg"),
+    ("5", "https://cdn.example/files/red.jpg?v=18"),
+    ("6", "https://cdn.example/../../secret.jpg"),
+    ("7", "https://cdn.example"),
+]
+
+
+def test_pictures_on_the_web_whose_files_are_at_hand(tmp_path):
+    root = write(tmp_path, *AT_HAND)
+    (tmp_path / "secret.jpg").write_bytes(picture("red.jpg"))
+    media = tmp_path / "media"
+    (media / "2024").mkdir(parents=True)
+    for name in ("red.jpg", "2024/a b.jpg", "hat.jpg"):
+        (media / name).write_bytes(picture("hat.jpg"))
+    items, problems = scan(root, pictures="media")
+    assert {name: item.paths[0] for name, item in items.items()} == {
+        "1": "red.jpg", "2": "2024/a b.jpg", "3": "hat.jpg", "5": "red.jpg",
+    }  # fmt: skip
+    assert [each.code for each in problems] == ["catalogue-ambiguous", "catalogue-remote", "catalogue-remote"]
+    assert "2023/hat.jpg" in problems[0].message and "2024/hat.jpg" in problems[0].message
+    unasked, told = scan(root)
+    assert not unasked and all("--set pictures=FOLDER" in each.message for each in told)

@@ -213,9 +213,8 @@ class Conversation:
             return
         from fieldglass.session.transcript import said
 
-        shown: dict[str, Any] = {}
-        if self._cards is not None:
-            shown = {"cards": [self._cards.of(self.session.collection, result, None)], "style": self._cards.style}
+        cards, session = self._cards, self.session
+        shown = cards.shown(session.collection, [result], [session.query]) if cards is not None else {}
         turns = [f"{number}. {said(turn)}" for number, turn in enumerate(self.session.turns, 1)]
         content = page([result], title="Conversation", intro="\n".join(turns), reload=reload, **shown)
         temporary = self.page.with_name(f".{self.page.name}.tmp")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fieldglass.demo.types import Demo
 from fieldglass.options import options_of
@@ -44,10 +44,7 @@ def run(demo: Demo, folder: Path, *, progress: Callable[[Progress], None] | None
         collection.build()
         asked, results = _searched(collection, demo)
         written = folder / "index.html"
-        shown: dict[str, Any] = {}
-        if demo.cards is not None:
-            of = [demo.cards.of(collection, result, query) for query, result in zip(asked, results, strict=True)]
-            shown = {"cards": of, "style": demo.cards.style}
+        shown = demo.cards.shown(collection, results, asked) if demo.cards is not None else {}
         written.write_text(page(results, title=demo.title, intro=demo.intro, **shown), encoding="utf-8")
         drawn = folder / "map.html" if demo.map else None
         if drawn is not None:

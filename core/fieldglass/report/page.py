@@ -32,6 +32,13 @@ class Cards:
     of: Callable[[Collection, SearchResult, Query | None], Iterable[str]]
     style: str = ""
 
+    def shown(
+        self, collection: Collection, results: Sequence[SearchResult], queries: Sequence[Query | None]
+    ) -> dict[str, Any]:
+        """The keywords `cards` and `style` of `page`, for results and the query of each."""
+        of = [self.of(collection, result, query) for result, query in zip(results, queries, strict=True)]
+        return {"cards": of, "style": self.style}
+
 
 def page(
     results: Sequence[SearchResult],
@@ -99,7 +106,8 @@ def _query(asked: Asked) -> str:
         for each in asked.texts
     )
     place = f"<p>near {asked.place[0]:.5f}, {asked.place[1]:.5f}</p>" if asked.place else ""
-    where = f'<p class="where">where <code>{text(asked.where)}</code></p>' if asked.where else ""
+    limits = text(asked.filters) or (f"where <code>{text(asked.where)}</code>" if asked.where else "")
+    where = f'<p class="where">{limits}</p>' if limits else ""
     plus = '<span class="plus" aria-hidden="true">+</span>' if pictures and (texts or place) else ""
     words = f'<div class="words">{texts}{place}{where}</div>' if texts or place or where else ""
     return f'<div class="query"><h2 class="unseen">Query</h2><div class="parts">{pictures}{plus}{words}</div></div>'

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fieldglass.collection import Collection
     from fieldglass.interfaces import Composer
     from fieldglass.result import Hit, SearchResult
+    from fieldglass.types import Query
 
 __all__ = ["Session"]
 
@@ -94,6 +95,11 @@ class Session:
     def result(self) -> SearchResult | None:
         """The hits of the last turn with those that `more` added; None before the first."""
         return self._result
+
+    @property
+    def query(self) -> Query | None:
+        """All turns as the one query that gave `result`; None before the first."""
+        return self._query(self._turns, self._gone(self._turns)[0]) if self._result is not None else None
 
     @property
     def hits(self) -> Sequence[Hit]:
@@ -294,9 +300,7 @@ class Session:
 
     def _search(self, turns: tuple[Turn, ...], k: int) -> SearchResult:
         gone, notes = self._gone(turns)
-        away = self._rejected(turns) if self.hide_rejected else frozenset()
-        rules = {"exclude": self.exclude | away, "exclude_group": self.exclude_group}
-        question = Question(query_of(turns, gone=gone, **rules), asked_of(turns), {})
+        question = Question(self._query(turns, gone), asked_of(turns), {})
         if self._composer is None:  # made once, both: an endpoint that is down is left alone from turn to turn
             updater = self.updater
             self._composer = self._searchable.made(updater, self.options) if isinstance(updater, str) else updater
@@ -306,6 +310,10 @@ class Session:
         )
         name = self.updater if isinstance(self.updater, str) else result.composer
         return replace(result, composer=name, notes=(*notes, *result.notes))
+
+    def _query(self, turns: tuple[Turn, ...], gone: frozenset[str]) -> Query:
+        away = self._rejected(turns) if self.hide_rejected else frozenset()
+        return query_of(turns, gone=gone, exclude=self.exclude | away, exclude_group=self.exclude_group)
 
     def _rejected(self, turns: Sequence[Turn]) -> frozenset[str]:
         """The ids that were marked as not relevant, with all of their groups where hits are collapsed by those."""

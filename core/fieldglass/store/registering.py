@@ -42,7 +42,11 @@ def add_source(
                 "Else give the source another name.",
             )
         if same.loader != loader:
-            raise UsageError(f"Source {name!r} is read by the loader {same.loader!r}, not {loader!r}.")
+            raise UsageError(
+                f"Source {name!r} is read by the loader {same.loader!r}, not {loader!r}.",
+                hint=f"A folder is one source, with one loader. Go on with --loader {same.loader}, or take it into a "
+                f"collection of its own: fieldglass index {quote(str(root))} --to ANOTHER.collection --loader {loader}",
+            )
         connection.execute("UPDATE source SET options = ? WHERE name = ?", (text, name))
     else:
         _check_roots(root, known)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldglass.ingest.previews import thumbnail
 from fieldglass.types import Item, Problem
 from fieldglass_fashion.catalogue.entries import Entry
-from fieldglass_fashion.near_duplicates import groups, signature
+from fieldglass_fashion.near_duplicates import groups, signature_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +28,7 @@ MEANINGS = {
     "missing picture": ("file-missing", "catalogue-no-picture"),
     "picture on the web": ("catalogue-remote",),
     "picture not fetched": ("catalogue-not-fetched",),
+    "one file, two addresses": ("catalogue-ambiguous",),
     "duplicate article number": ("catalogue-duplicate",),
     "no article number": ("catalogue-id",),
     "unreadable price": ("catalogue-price",),
@@ -120,7 +122,7 @@ def _pictures(
 
     def look(item: Item) -> Any:
         answer = next(iter(loader.read([item], root)))
-        return answer if isinstance(answer, Problem) else signature(answer.content)
+        return answer if isinstance(answer, Problem) else signature_of(thumbnail(loader.preview(answer)))
 
     with ThreadPoolExecutor(workers) as pool:
         rows = iter(enumerate(items))

@@ -14,7 +14,7 @@ from fieldglass_fashion.catalogue.cells import LEVELS
 if TYPE_CHECKING:
     from fieldglass.store import Snapshot
 
-__all__ = ["Wanted", "condition"]
+__all__ = ["Wanted", "condition", "in_words"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,24 @@ def condition(wanted: Wanted, snapshot: Snapshot, where: str | None = None) -> s
     if wanted.in_stock:
         _has(snapshot, "in_stock")
         parts.append("in_stock")
-    return " AND ".join(parts) or None
+    return (where if where and len(parts) == 1 else " AND ".join(parts)) or None
+
+
+def in_words(wanted: Wanted, where: str | None = None) -> str:
+    """ "Dresses, size 38, 20 to 60 EUR, in stock", for people; "" for nothing, and where the user's own SQL is all."""
+    least, most = (
+        f"{each:,.2f}".removesuffix(".00") if each is not None else "" for each in (wanted.min_price, wanted.max_price)
+    )
+    currency = f" {wanted.currency.upper()}" if wanted.currency else ""
+    price = (
+        f"{least} to {most}" if least and most else f"at least {least}" if least else f"at most {most}" if most else ""
+    )
+    parts = [wanted.category, wanted.brand, wanted.color, f"size {wanted.size}" if wanted.size else ""]
+    parts.append(f"{price}{currency}" if price else f"prices in{currency}" if currency else "")
+    parts.append("or without a price" if price and wanted.keep_missing else "")
+    parts.append("in stock" if wanted.in_stock else "")
+    said = ", ".join(filter(None, parts))
+    return f"{said}, where {where}" if said and where else said
 
 
 def _price(parts: list[str], wanted: Wanted, snapshot: Snapshot, where: str) -> None:

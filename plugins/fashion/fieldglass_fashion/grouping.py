@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
-from fieldglass_fashion.near_duplicates import WIDTH, groups, signature
+from fieldglass_fashion.near_duplicates import WIDTH, groups, signature_of
 
 if TYPE_CHECKING:
     from fieldglass.collection import Collection
@@ -33,7 +31,7 @@ def mark_near_duplicates(collection: Collection) -> int:
     for row, position in enumerate(live.tolist()):
         preview = snapshot.thumbnail(position)
         if preview:
-            signatures[row] = signature(_decoded(preview))
+            signatures[row] = signature_of(preview)
             there[row] = True
     rows = np.flatnonzero(there)
     first = np.arange(len(live))
@@ -69,8 +67,3 @@ def _groups(snapshot: Any, positions: Any) -> list[str | None]:
         snapshot.group("product", positions) if "product" in snapshot.columns else snapshot.ids(positions)
     )
     return found
-
-
-def _decoded(preview: bytes) -> Any:
-    with Image.open(io.BytesIO(preview)) as picture:
-        return np.asarray(picture.convert("RGB"))

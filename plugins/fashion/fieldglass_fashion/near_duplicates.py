@@ -7,6 +7,7 @@ more than `MOST_COLOUR`, so that the same cut in another colour is another produ
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Signatures = NDArray[np.uint8]
 
-__all__ = ["MOST_BITS", "MOST_COLOUR", "WIDTH", "groups", "signature"]
+__all__ = ["MOST_BITS", "MOST_COLOUR", "WIDTH", "groups", "signature", "signature_of"]
 
 MOST_BITS = 12
 MOST_COLOUR = 16  # of 255, in any channel
@@ -35,6 +36,12 @@ def signature(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     bits = np.packbits(grey[:, :-1] > grey[:, 1:] + _SURE)
     colours = np.asarray(picture.resize((4, 4), Image.Resampling.BOX)).reshape(-1)
     return np.concatenate([bits, colours])
+
+
+def signature_of(preview: bytes) -> NDArray[np.uint8]:
+    """That of a stored preview: an audit and an index find the same groups, since both look at previews."""
+    with Image.open(io.BytesIO(preview)) as picture:
+        return signature(np.asarray(picture.convert("RGB")))
 
 
 def groups(signatures: Signatures, *, most_bits: int = MOST_BITS) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["reasons"]
 
+_NAMES = {"positive": "the liked picture {}", "negative": "the refused picture {}"}
 _REASON = 0.6  # less near than so much of the shop is no reason
 
 
@@ -34,27 +35,34 @@ def reasons(collection: Collection, query: Query, result: SearchResult) -> dict[
         return {}
     told: list[list[str]] = [[] for _ in positions]
     reads = "texts" in capabilities(collection.encoder)
-    for name, part, wanted in (each for each in _parts(query) if reads or not each[1].texts):
+    for name, part, wanted, last in (each for each in _parts(query) if reads or not each[1].texts):
         for row, share in enumerate(_shares(collection, part, positions)):
             if not wanted:
                 told[row] += [f"unlike {name}"] if share < 1 - _REASON else []
             elif share >= _REASON:
                 told[row].append(f"{name}: nearer than {_percent(share)} of the shop")
-            else:
+            elif last:  # a later turn may have overruled what an earlier one asked for
                 told[row].append(f"less by {name}")
     return {hit.id: "; ".join(said) or "a little of everything" for hit, said in zip(result, told, strict=True)}
 
 
-def _parts(query: Query) -> Iterator[tuple[str, Query, bool]]:
-    """What was asked, part by part: its name, a query of it alone, and whether it is wanted or refused."""
+def _parts(query: Query) -> Iterator[tuple[str, Query, bool, bool]]:
+    """What was asked, part by part: its name, a query of it alone, whether it is wanted, and whether it came last."""
     bare = replace(query, images=(), texts=(), place=None, history=())
-    for turn in (*query.history, query):
+    asking = [turn for turn in (*query.history, query) if turn.images or turn.texts]
+    for number, turn in enumerate(asking, 1):
+        last = number == len(asking)
         for image in turn.images:
             alone = replace(bare, images=(replace(image, role="reference", weight=1.0),))
-            yield "the picture" if image.role != "negative" else "the refused picture", alone, image.role != "negative"
+            yield (
+                _NAMES.get(image.role, "the picture").format(image.id or "").strip(),
+                alone,
+                image.role != "negative",
+                last,
+            )
         for text in turn.texts:
             alone = replace(bare, texts=(replace(text, role="modification", weight=1.0),))
-            yield f"“{text.text}”", alone, text.role != "negative"
+            yield f"“{text.text}”", alone, text.role != "negative", last
 
 
 def _shares(collection: Collection, part: Query, positions: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -35,6 +35,11 @@ class Done:
     before: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def total(self) -> int:
+        """All pairs that are done."""
+        return self.written + self.before + self.rejected.total()
+
 
 def caption_pairs(
     pairs: Iterable[Pair],

@@ -83,7 +83,9 @@ def renamed(cells: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def said(cell: Any) -> str:
-    """What a cell says, as text; "" for nothing. A whole number that Parquet has as 4711.0 is "4711"."""
+    """What a cell says, as text; "" for nothing. A whole number that Parquet has as 4711.0 is "4711"; lists: "a, b"."""
+    if isinstance(cell, (list, tuple)):
+        return ", ".join(filter(None, map(said, cell)))
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() else "" if math.isnan(cell) else str(cell)
     return "" if cell is None else str(cell).strip()

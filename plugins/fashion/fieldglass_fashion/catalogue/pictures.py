@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from fieldglass.loaders.files import read_pictures
 from fieldglass.loaders.lenient import decode_leniently
@@ -60,7 +61,8 @@ class Pictures:
         """What finds the pictures of one scan."""
         place = self.folder / self.given
         archive = place if self.given and is_archive(place.name) else None
-        return Finder(self.base, None if archive is None else (archive.name, self.archive(archive)))
+        opened = None if archive is None else (archive.name, self.archive(archive))
+        return Finder(self.base, opened, by_name=bool(self.given))
 
     def archive(self, path: Path) -> Archive:
         """The archive at a path, listed again where its file has changed."""
@@ -95,11 +97,16 @@ class Pictures:
 
 
 class Finder:
-    """Says of each reference of a catalogue where its picture is, or why there is none."""
+    """Says of each reference of a catalogue where its picture is, or why there is none.
 
-    def __init__(self, base: Path, archive: tuple[str, Archive] | None) -> None:
-        self._base, self._archive = base, archive
+    :param by_name: a picture on the web may lie here under the end of its address, as where a shop's media folder
+        was copied: of https://shop.example/uploads/2024/a.jpg that is 2024/a.jpg or a.jpg.
+    """
+
+    def __init__(self, base: Path, archive: tuple[str, Archive] | None, *, by_name: bool = False) -> None:
+        self._base, self._archive, self._by_name = base, archive, by_name
         self._ledger = Ledger.read(base)
+        self._taken: dict[Place, str] = {}  # by which address
 
     def __call__(self, reference: str) -> Place | tuple[str, str]:
         """A place; or a code and a sentence for the journal."""
@@ -107,17 +114,23 @@ class Finder:
         if is_remote(reference):
             return self._fetched(reference, shown)
         try:
-            if self._archive is not None:
-                name, archive = self._archive
-                member = reference.replace("\\", "/").removeprefix("./")
-                if member in archive:
-                    return Place(name, member)
-                return "file-missing", f"there is no {shown} in {name}"
-            if not inside(self._base, reference).is_file():
-                return "file-missing", f"there is no file {shown}"
+            place = self._at(reference)
         except (OutsideError, OSError) as error:
             return "path-outside", f"{shown} is not opened: {error}"
-        return Place(reference)
+        if place is None:
+            return (
+                "file-missing",
+                f"there is no {shown} in {self._archive[0]}" if self._archive else f"there is no file {shown}",
+            )
+        return place
+
+    def _at(self, path: str) -> Place | None:
+        """The picture of that path, if it is there. OutsideError, OSError."""
+        if self._archive is None:
+            return Place(path) if inside(self._base, path).is_file() else None
+        name, archive = self._archive
+        member = path.replace("\\", "/").removeprefix("./")
+        return Place(name, member) if member in archive else None
 
     def close(self) -> None:
         """Close the ledger of what was fetched."""
@@ -126,8 +139,35 @@ class Finder:
 
     def _fetched(self, reference: str, shown: str) -> Place | tuple[str, str]:
         known = self._ledger.find(reference) if self._ledger else None
+        if self._by_name and (known is None or not known.file):
+            named = self._named(reference)
+            if named is not None:
+                return named
         if known is None:
-            return "catalogue-remote", f"{shown} is on the web; `fieldglass fashion fetch` brings it here"
+            more = "" if self._by_name else "; if its file is at hand: --set pictures=FOLDER"
+            return "catalogue-remote", f"{shown} is on the web; `fieldglass fashion fetch` brings it here{more}"
         if not known.file:
             return "catalogue-not-fetched", f"{shown} was not fetched: {known.reason}"
         return Place(known.file) if (self._base / known.file).is_file() else ("file-missing", f"{shown} is gone again")
+
+    def _named(self, address: str) -> Place | tuple[str, str] | None:
+        """The file that the end of an address names, the longest end first; a problem where another's is the same."""
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return None
+        bare = f"{parts.netloc}{parts.path}"
+        names = [each for each in unquote(parts.path).split("/") if each]
+        for start in range(len(names)):
+            try:
+                place = self._at("/".join(names[start:]))
+            except (OutsideError, OSError):
+                continue
+            if place is None:
+                continue
+            first = self._taken.setdefault(place, bare)
+            if first != bare:
+                both = f"{first[:200]!r} and {bare[:200]!r}"
+                return "catalogue-ambiguous", f"{both} would both be {place.member or place.path!r}"
+            return place
+        return None

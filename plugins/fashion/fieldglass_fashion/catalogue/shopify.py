@@ -6,6 +6,7 @@ layout is that of Shopify's help pages "Using CSV files to import and export pro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -26,6 +27,7 @@ _BEFORE = ("variant_compare_at_price", "compare_at_price")
 _STOCK = ("variant_inventory_qty", "inventory_quantity")
 _TRACKED = ("variant_inventory_tracker", "inventory_tracker")
 _OVERSOLD = ("variant_inventory_policy", "continue_selling_when_out_of_stock")
+_NO_NUMBER = re.compile(r"^'(?=[0-9])")  # keeps spreadsheets from cutting off leading zeros
 _SHARED = {
     "title": "title", "body_html": "description", "description": "description", "vendor": "brand", "tags": "tags",
     "product_category": "category", "type": "type", "status": "status", "published": "published",
@@ -57,7 +59,7 @@ def _product(handle: str, rows: list[tuple[int, dict[str, Any]]]) -> Iterator[En
     names = [said(first.get(f"option{n}_name")) for n in (1, 2, 3)]
     for place, (line, cells) in enumerate(rows):
         values = [said(cells.get(f"option{n}_value")) for n in (1, 2, 3)]
-        sku = _of(cells, _SKU)
+        sku = _NO_NUMBER.sub("", _of(cells, _SKU))
         if place and not (sku or any(values)):
             continue  # a further picture alone
         options = {_option(name): value for name, value in zip(names, values, strict=True) if name and value}

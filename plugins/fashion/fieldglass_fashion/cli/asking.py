@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,11 +72,12 @@ def answer(collection: Path, options: dict[str, Any]) -> None:
 
 def question_with_filters(collection: Collection, options: dict[str, Any]) -> Question:
     """The question of the options, with the filters of a shop among its conditions; those leave `options`."""
-    from fieldglass_fashion.conditions import Wanted, condition
+    from fieldglass_fashion.conditions import Wanted, condition, in_words
 
-    wanted = Wanted(**{name: options.pop(name) for name in FILTERS})
-    options["where"] = condition(wanted, collection.store.snapshot(), options["where"])
-    return question_of(collection, options)
+    wanted, where = Wanted(**{name: options.pop(name) for name in FILTERS}), options["where"]
+    options["where"] = condition(wanted, collection.store.snapshot(), where)
+    question = question_of(collection, options)
+    return replace(question, asked=replace(question.asked, filters=in_words(wanted, where)))
 
 
 def write_page(collection: Collection, result: SearchResult, out: Path | None, query: Query | None = None) -> None:
@@ -83,9 +85,7 @@ def write_page(collection: Collection, result: SearchResult, out: Path | None, q
     from fieldglass.report import page
     from fieldglass_fashion.page import shop
 
-    cards = shop()
-    shown = cards.of(collection, result, query)
-    written = page([result], title=str(result.asked) or "Products", cards=[shown], style=cards.style)
+    written = page([result], title=str(result.asked) or "Products", **shop().shown(collection, [result], [query]))
     if out is None or str(out) == "-":
         click.echo(written, nl=False)
         return

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["audit"]
 
 _SHOWN = 3  # findings of a kind in the table
+_PIXELS = 224  # what most encoders take, so that photographs are decoded as an index decodes them
 
 
 @click.command(short_help="What is missing, double or unreadable in a catalogue.")
@@ -45,7 +46,7 @@ def audit(
     from fieldglass.registry import registry
     from fieldglass_fashion.audit import audit as look
 
-    loader = registry().create("loaders", "fashion/catalogue", parse(settings))
+    loader = registry().create("loaders", "fashion/catalogue", {"pixels": _PIXELS, **parse(settings)})
     found = look(catalogue, loader, pictures=pictures, workers=workers)
     if out is not None:
         out.write_text(_csv(found), encoding="utf-8", newline="")

@@ -72,12 +72,14 @@ def caption_pairs(
     import fieldglass
     from fieldglass_fashion.captioning.pipeline import REASONS, read_pairs, rejected_of
     from fieldglass_fashion.captioning.pipeline import caption_pairs as captioned
+    from fieldglass_fashion.cli.telling import Teller
 
     asked = list(read_pairs(pairs))
-    with fieldglass.open(collection) as opened:
+    with fieldglass.open(collection) as opened, Teller() as teller:
         done = captioned(
             _known(opened, asked), out, _describer(opened, from_attributes, stages, llm_url, llm_model),
             found_alone=None if keep_easy else _alone(opened),
+            progress=lambda far: teller(f"{far.total:,} of {len(asked):,} pairs, {far.rejected.total():,} rejected"),
         )  # fmt: skip
     click.echo(
         f"{done.written:,} texts in {out}, {done.before:,} pairs done before, {done.rejected.total():,} rejected"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import click
 
@@ -52,12 +51,13 @@ def fetch(
     from fieldglass.cli.lazy import INTERRUPTED, JOURNALLED
     from fieldglass.options import parse
     from fieldglass.registry import registry
+    from fieldglass_fashion.cli.telling import Teller
     from fieldglass_fashion.fetch.run import Limits
     from fieldglass_fashion.fetch.run import fetch as bring
 
     loader = registry().create("loaders", "fashion/catalogue", parse(settings))
     limits = Limits(limit or 0, max_mb << 20, (total_mb or 0) << 20, timeout, pause, hosts)
-    with _Teller() as teller:
+    with Teller() as teller:
         done = bring(_addresses(loader, catalogue), folder, limits=limits, again=again, progress=teller)
     click.echo(str(done))
     if done.stopped:
@@ -86,19 +86,3 @@ def _addresses(loader: Catalogue, catalogue: Path) -> Iterator[str]:
     for entry in loader.entries(catalogue):
         if not isinstance(entry, BadRow):
             yield from filter(is_remote, entry.pictures)
-
-
-class _Teller:
-    """How far a fetch is, on one line of a terminal; nothing where standard error is a file."""
-
-    def __enter__(self) -> Self:
-        self._shown = sys.stderr.isatty()
-        return self
-
-    def __call__(self, so_far: object) -> None:
-        if self._shown:
-            click.echo(f"\r{so_far}", nl=False, err=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            click.echo("\r\x1b[2K", nl=False, err=True)

@@ -68,7 +68,7 @@ def refine(collection: Path, file: Path | None, form: str | None, out: Path | No
             return
         form = form or (form_of(out) if out else None) or "table"
         if form == "html":
-            write_page(opened, found, out)
+            write_page(opened, found, out, session.query)
         else:
             give(found, form, out)
         if form not in ("json", "table"):
