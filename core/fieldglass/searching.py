@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from fieldglass.asking import Question, ask
@@ -259,7 +260,7 @@ class Searchable:
     ) -> Explanation:
         """What each probe of a question (see `ask`) gives to the score of one item, and where a reranker put it."""
         ((chosen, _),) = self._by_kind([question], composer)
-        return self.engine.explain(
+        found = self.engine.explain(
             question.query,
             id,
             composer=chosen,
@@ -269,6 +270,7 @@ class Searchable:
             rerank_options=rerank_options,
             rerank_required=rerank_required,
         )
+        return replace(found, notes=(*self.store.snapshot().notices, *found.notes))
 
     def made(self, composer: str, options: Mapping[str, Any] | None = None) -> Composer:
         """A composer to use for several searches, with the options that suit the model and the field."""

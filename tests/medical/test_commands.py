@@ -13,6 +13,7 @@ from PIL import Image
 import fieldglass
 from fieldglass.cli import main
 from fieldglass.registry import registry
+from fieldglass.session import Session
 from fieldglass.types import Item
 from fieldglass_medical.left_out import labelled, left_out
 from fieldglass_medical.loader import Dicom
@@ -174,6 +175,15 @@ def test_every_form_of_an_answer_says_that_it_is_no_diagnosis(place):
     core = ["search", str(place / "c.collection"), "--image", str(query), "-k", "2"]  # the core's command and page
     assert f"note: {NOTICE}" in CliRunner().invoke(main, core).stderr
     assert f"<li>{NOTICE}</li>" in CliRunner().invoke(main, [*core, "--format", "html"]).stdout
+    with fieldglass.open(place / "c.collection") as opened:
+        snapshot = opened.store.snapshot()
+        (first,) = snapshot.ids(snapshot.live_positions()[:1])
+        session = Session(opened)
+        session.start(like=first)
+        assert json.loads(session.transcript("json"))["notes"] == [NOTICE]
+        assert all(NOTICE in session.transcript(form) for form in ("markdown", "html"))
+    explained = ["explain", str(place / "c.collection"), first, "--image", str(query)]
+    assert f"note: {NOTICE}" in CliRunner().invoke(main, explained).stderr
     judged = run("eval", place / "c.collection", "--labels", "finding", "--format", "json").stdout
     assert json.loads(judged)["notice"] == NOTICE
 

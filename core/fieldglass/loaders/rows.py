@@ -107,7 +107,7 @@ def require_column(path: Path, name: str, columns: Sequence[str], advice: str = 
     if columns and name not in columns:
         near = difflib.get_close_matches(name, columns, n=1)
         guess = f"Did you mean {near[0]!r}? " if near else ""
-        hint = f"{guess}It has: {', '.join(columns)}.{advice}"
+        hint = f"{guess}It has: {', '.join(columns)}. {advice.strip()}".rstrip()
         raise LoaderError(f"{path.name!r} has no column {name!r}.", hint=hint)
 
 

@@ -30,6 +30,7 @@ def transcript(session: Session, form: Literal["markdown", "html", "json"]) -> s
     if form != "markdown":
         raise UsageError(f"A transcript is markdown, html or json, not {form!r}.")
     lines = ["# Session", "", f"Collection {_plain(session.collection.path.name)}, updater {_name(session)}.", ""]
+    lines += [line for notice in _notices(session) for line in (f"Note: {_plain(notice)}.", "")]
     for number, turn in enumerate(session.turns, 1):
         lines += [f"## Turn {number}: {_plain(said(turn))}", ""]
         lines += [f"{rank}. {_plain(id)} ({score:.3f})" for rank, (id, score) in enumerate(turn.shown, 1)]
@@ -56,6 +57,7 @@ def _content(session: Session) -> dict[str, Any]:
         "collection": str(session.collection.path),
         "encoder": session.collection.field.encoder,
         "updater": _name(session),
+        "notes": list(_notices(session)),
         "turns": [
             {
                 "said": said(turn),
@@ -72,6 +74,11 @@ def _content(session: Session) -> dict[str, Any]:
             for turn in session.turns
         ],
     }
+
+
+def _notices(session: Session) -> tuple[str, ...]:
+    """What the collection says with every result of it."""
+    return session.collection.store.snapshot().notices
 
 
 def _results(session: Session) -> list[SearchResult]:
