@@ -13,6 +13,7 @@ import pytest
 from faults import kit
 from fieldglass.errors import CollectionError, DamagedError, FormatError, NotACollectionError
 from fieldglass.store import Entry, Field, Store, export, import_
+from fieldglass.store.exporting import harmless
 from fieldglass.types import Item, Problem
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs fieldglass[parquet]")
@@ -126,3 +127,9 @@ def test_what_is_no_export(store, tmp_path):
     (tmp_path / "out" / "collection.json").write_text(json.dumps({**manifest, "format": 9}))
     with pytest.raises(FormatError):
         import_(tmp_path / "out", tmp_path / "b.collection")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+1", "-1", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM"])
+def test_no_cell_is_a_formula(text):
+    assert harmless(text) == f"'{text}"
+    assert [harmless(each) for each in (-1, "a=1", "")] == [-1, "a=1", ""]

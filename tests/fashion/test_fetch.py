@@ -271,9 +271,10 @@ def test_the_command_says_why_pictures_could_not_be_had(tmp_path):
     asked = ["fashion", "fetch", str(tmp_path / "feed.csv"), "--to", str(tmp_path / "pictures"), "--pause", "0"]
     done = CliRunner().invoke(main, asked)
     assert done.exit_code == 3 and "3 could not be had" in done.stdout
-    first, second = done.stderr.splitlines()
+    first, second, advice = done.stderr.splitlines()
     assert first.startswith("  2: ") and "not a public address" in first and "127.0.0.1:9/a.jpg" in first
     assert second.startswith("  1: ") and "169.254.169.254" in second
+    assert "--set pictures=FOLDER" in advice
 
 
 def test_limits_that_cannot_be(tmp_path):

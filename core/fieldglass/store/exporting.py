@@ -29,7 +29,7 @@ TABLE = "items.parquet"
 FIXED = ("id", "source", "paths", "locator", "stamp", "content_hash", "metadata_hash", "thumb")
 _ROWS = 4096
 _TYPES = {"int": "int64", "float": "float64", "bool": "bool_", "text": "string", "date": "string"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # Excel reads the wide ones too, in Japanese
 
 
 def export(store: Store, folder: str | os.PathLike[str], *, spreadsheet: bool = False) -> int:

@@ -74,9 +74,15 @@ def _why(folder: Path) -> None:
 
     from fieldglass_fashion.fetch.ledger import Ledger
 
+    private = False
     with closing(Ledger.open(folder)) as ledger:
         for reason, count, url in ledger.reasons(_SHOWN):
             click.echo(f"  {count:,}: {reason} ({url})", err=True)
+            private = private or "not a public address" in reason
+    if private:
+        click.echo(
+            "If their files are on this machine, nothing need be fetched: --set pictures=FOLDER finds them.", err=True
+        )
 
 
 def _addresses(loader: Catalogue, catalogue: Path) -> Iterator[str]:
