@@ -97,7 +97,8 @@ def _one_currency(snapshot: Snapshot) -> None:
     if len(others):
         other = snapshot.metadata(others[:1])[0]["currency"]
         raise FilterError(
-            f"Prices are in {first} and in {other}, which cannot be compared.", hint=f"Add --currency {first}."
+            f"Prices are in {first} and in {other}, which cannot be compared.",
+            hint=f"Add --currency {first} or --currency {other}.",
         )
 
 

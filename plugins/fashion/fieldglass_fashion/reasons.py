@@ -14,6 +14,7 @@ import numpy as np
 
 from fieldglass.composers.normal import normal_cdf
 from fieldglass.encoders import capabilities
+from fieldglass_fashion.edits.asked import parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,8 +62,16 @@ def _parts(query: Query) -> Iterator[tuple[str, Query, bool, bool]]:
                 last,
             )
         for text in turn.texts:
-            alone = replace(bare, texts=(replace(text, role="modification", weight=1.0),))
-            yield f"“{text.text}”", alone, text.role != "negative", last
+            for phrase, wanted in _phrases(text.text):
+                alone = replace(bare, texts=(replace(text, text=phrase, role="modification", weight=1.0),))
+                yield f"“{phrase}”", alone, wanted != (text.role == "negative"), last
+
+
+def _phrases(sentence: str) -> list[tuple[str, bool]]:
+    """A sentence as it is; one that refuses something ("in blue, without a belt") phrase by phrase."""
+    edits = parse(sentence)
+    away = [(phrase, False) for phrase in (*edits.refused, *edits.not_colours)]
+    return [*((phrase, True) for phrase in (*edits.wanted, *edits.colours)), *away] if away else [(sentence, True)]
 
 
 def _shares(collection: Collection, part: Query, positions: NDArray[np.int64]) -> NDArray[np.float64]:
