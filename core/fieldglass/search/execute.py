@@ -78,7 +78,7 @@ class Executor:
                 slot.append(similarities(blocks[part.field], part.vectors[query], reduce) + part.bias)
         whole = [np.concatenate(slot) if slot else np.empty(0) for slot in values]
         there = self.there(positions)
-        filled = self._filled(query, whole, there)
+        filled = self.plan.filled(query, whole, there)
         return self.plan.combine(query, filled, there), self.plan.height(query, filled)
 
     def parts(self, query: int, positions: I64) -> tuple[list[F64], list[Bitmap]]:
@@ -89,7 +89,7 @@ class Executor:
             + part.bias
             for part in self.plan.parts
         ]
-        return self._filled(query, values, there), there
+        return self.plan.filled(query, values, there), there
 
     def every(self, queries: Sequence[int], positions: I64) -> list[tuple[list[F64], list[Bitmap]]]:
         """As `parts` for each query, over many rows by one scan: float32 products, no copy of the field.
@@ -108,7 +108,7 @@ class Executor:
         answers = []
         for place, query in enumerate(queries):
             rows = [each[place] if all_of_them else each[place][positions] for each in whole]
-            answers.append((self._filled(query, [row.astype(np.float64) for row in rows], there), there))
+            answers.append((self.plan.filled(query, [row.astype(np.float64) for row in rows], there), there))
         return answers
 
     def likeliest(self, queries: I64, values: Sequence[F32], allowed: Bitmap, k: int) -> I64:
@@ -175,7 +175,7 @@ class Executor:
 
     def _offer_few(self, query: int, top: Top, bounds: Bounds, positions: I64, values: Sequence[F32]) -> None:
         there = self.there(positions)
-        filled = self._filled(query, [value.astype(np.float64) for value in values], there)
+        filled = self.plan.filled(query, [value.astype(np.float64) for value in values], there)
         high = self.plan.combine(query, self.plan.moved(filled, bounds.slack, +1), there)
         keep = np.flatnonzero(high >= top.threshold)
         if not len(keep):
@@ -208,18 +208,14 @@ class Executor:
         return found
 
     def presence(self) -> Iterator[Bitmap | None]:
+        """Per part, which items have its field; None where all have."""
         for part in self.plan.parts:
             yield self.present[part.field]
 
     def there(self, positions: I64) -> list[Bitmap]:
+        """Per part, which of some items (m,) have its field."""
         whole = np.ones(len(positions), dtype=np.bool_)
         return [whole if each is None else each[positions] for each in self.presence()]
-
-    def _filled(self, query: int, values: list[F64], there: list[Bitmap]) -> list[F64]:
-        return [
-            value if has.all() else np.where(has, value, part.mean[query])
-            for part, value, has in zip(self.plan.parts, values, there, strict=True)
-        ]
 
 
 def _kth(scores: F32, k: int) -> float:

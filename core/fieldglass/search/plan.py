@@ -108,6 +108,13 @@ class Plan:
             raise PluginError(f"The fusion {self.fusion.name!r} gave shape {found.shape} for {values[0].shape} scores.")
         return found
 
+    def filled(self, query: int | I64, values: Sequence[F64], present: Sequence[Bitmap]) -> list[F64]:
+        """The scores of each part, with its mean where an item lacks the field."""
+        return [
+            value if has.all() else np.where(has, value, part.mean[query])
+            for part, value, has in zip(self.parts, values, present, strict=True)
+        ]
+
     def moved(self, values: Sequence[F64], slack: Sequence[float | F64], way: int) -> list[F64]:
         """The scores of each part, as bad (-1) or as good (+1) as they can be where they are off by the slack."""
         return [

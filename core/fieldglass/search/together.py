@@ -35,9 +35,9 @@ def together(
     step = max(1, CACHED // max(1, high - low))
     for start in range(0, len(queries), step):
         mine = np.array(queries[start : start + step], dtype=np.int64)
-        allowed = np.stack([scopes[query].allowed[low:high] for query in mine])
-        found = _Candidates.of(execute, mine, [each[start : start + step] for each in scores], there, allowed, k)
-        yield from found.ranked(execute, low, k)
+        few = _Few(execute, mine, [each[start : start + step] for each in scores], there, execute.slack(mine))
+        owners, places = few.candidates(np.stack([scopes[query].allowed[low:high] for query in mine]), k)
+        yield from few.ranked(owners, low + places, k)
 
 
 def _products(execute: Executor, queries: Sequence[int], low: int, high: int) -> list[F32]:
@@ -50,91 +50,71 @@ def _products(execute: Executor, queries: Sequence[int], low: int, high: int) ->
     return whole
 
 
-def _fused(
-    execute: Executor,
-    queries: I64,
-    scores: Sequence[F32],
-    there: Sequence[Bitmap | None],
-    owners: I64,
-    places: I64,
-    slack: Sequence[F64],
-    way: int,
-) -> F64:
-    """The fused scores (m,) of rows and whose they are, as bad (-1) or as good (+1) as rounding may have hidden."""
-    whose = queries[owners]
-    present = [np.ones(len(places), dtype=np.bool_) if has is None else has[places] for has in there]
-    filled = [
-        np.where(has, value[owners, places], part.mean[whose])
-        for part, value, has in zip(execute.plan.parts, scores, present, strict=True)
-    ]
-    return execute.plan.combine(whose, execute.plan.moved(filled, [each[owners] for each in slack], way), present)
-
-
 @dataclass(frozen=True)
-class _Candidates:
-    """Rows that may be among the best of some queries, ordered by query: `places` (m,) and whose they are (m,)."""
+class _Few:
+    """Some queries (n,) and, per part, their scores (n, m), which items have its field, and what float32 may hide.
 
+    A candidate is a place among the m rows and its owner: whose it is, a place among the n queries.
+    """
+
+    execute: Executor
     queries: I64
-    owners: I64
-    places: I64
+    scores: Sequence[F32]
+    there: Sequence[Bitmap | None]
+    slack: Sequence[F64]
 
-    @staticmethod
-    def of(
-        execute: Executor,
-        queries: I64,
-        scores: Sequence[F32],
-        there: Sequence[Bitmap | None],
-        allowed: Bitmap,
-        k: int,
-    ) -> _Candidates:
-        """Those whose score may reach what k rows of their query reach for certain, whatever float32 has cost."""
-        plan, slack = execute.plan, execute.slack(queries)
+    def candidates(self, allowed: Bitmap, k: int) -> tuple[I64, I64]:
+        """Owners and places (c,), sorted, of the allowed rows (n, m) that may reach what k of their query do reach."""
+        thresholds = np.full(len(self.queries), -np.inf)
         if k < allowed.shape[1]:
-            likely = execute.likeliest(queries, scores, allowed, k)
-            owners = np.repeat(np.arange(len(queries)), likely.shape[1])
-            least = _fused(execute, queries, scores, there, owners, likely.ravel(), slack, -1).reshape(likely.shape)
+            plan = self.execute.plan
+            likely = self.execute.likeliest(self.queries, self.scores, allowed, k)
+            least = self._fused(np.repeat(np.arange(len(likely)), likely.shape[1]), likely.ravel(), -1)
+            least = least.reshape(likely.shape)
             least[~np.take_along_axis(allowed, likely, axis=1)] = -np.inf
-            ordered: F64 = np.partition(least, -k, axis=1)
-            thresholds = ordered[:, -k]
-            allowed = allowed & reaching(plan, queries, limits(plan, queries, thresholds, slack), scores, there)
-        else:
-            thresholds = np.full(len(queries), -np.inf)
+            thresholds = np.partition(least, -k, axis=1)[:, -k]
+            needed = limits(plan, self.queries, thresholds, self.slack)
+            allowed = allowed & reaching(plan, self.queries, needed, self.scores, self.there)
         owners, places = np.nonzero(allowed)
-        best = _fused(execute, queries, scores, there, owners, places, slack, +1)
-        keep = best >= thresholds[owners]
-        return _Candidates(queries, owners[keep], places[keep])
+        keep = self._fused(owners, places, +1) >= thresholds[owners]
+        return owners[keep], places[keep]
 
-    def ranked(self, execute: Executor, low: int, k: int) -> Iterator[tuple[int, Ranking]]:
+    def ranked(self, owners: I64, positions: I64, k: int) -> Iterator[tuple[int, Ranking]]:
         """The k best of each query by their scores in float64; ties as in a scan."""
-        positions = low + self.places
-        starts = np.searchsorted(self.owners, np.arange(len(self.queries) + 1))
-        scores, height = self._exact(execute, positions, starts)
-        order = np.lexsort((positions, -height, -scores, self.owners))
+        starts = np.searchsorted(owners, np.arange(len(self.queries) + 1))
+        scores, height = self._exact(owners, positions, starts)
+        order = np.lexsort((positions, -height, -scores, owners))
         for query, start, stop in zip(self.queries.tolist(), starts[:-1].tolist(), starts[1:].tolist(), strict=True):
             mine = order[start : min(stop, start + k)]
             yield query, Ranking(positions[mine], scores[mine], exact=True)
 
-    def _exact(self, execute: Executor, positions: I64, starts: I64) -> tuple[F64, F64]:
-        """Score and height of every candidate, as `Executor.exact` gives them for one query."""
-        parts = execute.plan.parts
-        values = [np.empty(len(positions)) for _ in parts]
+    def _fused(self, owners: I64, places: I64, way: int) -> F64:
+        """The fused scores (c,) of candidates, as bad (-1) or as good (+1) as rounding may have hidden."""
+        plan, whose = self.execute.plan, self.queries[owners]
+        present = [np.ones(len(places), dtype=np.bool_) if has is None else has[places] for has in self.there]
+        values = [value[owners, places].astype(np.float64) for value in self.scores]
+        off = [each[owners] for each in self.slack]
+        return plan.combine(whose, plan.moved(plan.filled(whose, values, present), off, way), present)
+
+    def _exact(self, owners: I64, positions: I64, starts: I64) -> tuple[F64, F64]:
+        """Score and height (c,) of the candidates, as `Executor.exact` gives them for one query."""
+        execute, plan = self.execute, self.execute.plan
+        values = [np.empty(len(positions)) for _ in plan.parts]
         room = GATHERED // max(rows.rows * rows.dim for rows in execute.rows.values())
         first = 0
         while first < len(self.queries):
             last = max(first + 1, int(np.searchsorted(starts, starts[first] + room, side="right")) - 1)
-            span = positions[starts[first] : starts[last]]
-            blocks = {field: rows.gather(span).astype(np.float64) for field, rows in execute.rows.items()}
-            for found, part in zip(values, parts, strict=True):
-                block, reduce = blocks[part.field], execute.rows[part.field].reduce
+            begin, end = starts[first], starts[last]
+            blocks = {
+                field: rows.gather(positions[begin:end]).astype(np.float64) for field, rows in execute.rows.items()
+            }
+            for found, part in zip(values, plan.parts, strict=True):
                 for number in range(first, last):
-                    start, stop = starts[number], starts[number + 1]
-                    rows = block[start - starts[first] : stop - starts[first]]
-                    found[start:stop] = similarities(rows, part.vectors[self.queries[number]], reduce)
+                    mine = slice(starts[number], starts[number + 1])
+                    block = blocks[part.field][mine.start - begin : mine.stop - begin]
+                    vector = part.vectors[self.queries[number]]
+                    found[mine] = similarities(block, vector, execute.rows[part.field].reduce) + part.bias
             first = last
-        whose = self.queries[self.owners]
-        there = execute.there(positions)
-        filled = [
-            value + part.bias if has.all() else np.where(has, value + part.bias, part.mean[whose])
-            for part, value, has in zip(parts, values, there, strict=True)
-        ]
-        return execute.plan.combine(whose, filled, there), execute.plan.height(whose, filled)
+        whose, there = self.queries[owners], execute.there(positions)
+        filled = plan.filled(whose, values, there)
+        return plan.combine(whose, filled, there), plan.height(whose, filled)

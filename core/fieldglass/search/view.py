@@ -111,14 +111,14 @@ class View:
         return self._moments[field]
 
     def matched(self, field: str, condition: str, positions: I64, asked: int) -> Moments | None:
-        """Moments of the matches of a condition, once as many vectors were asked of it as they have numbers.
+        """Moments of the matches of a condition, once so many vectors were asked of it that they had paid; None before.
 
-        They cost as much as so many scans of the matches, and nothing after. None until then.
+        Of m matches of d numbers they cost m d^2, and d^2 for a vector; a scan costs m d for each.
         """
         rows = self.rows(field)
         known, count = self._matched.pop((field, condition), (None, 0))
         count += asked
-        if known is None and count >= rows.dim:
+        if known is None and count * (len(positions) - rows.dim) >= rows.dim * len(positions) > 0:
             known = Sums.among(rows, positions).moments(len(positions))
         self._matched[field, condition] = (known, count)
         while len(self._matched) > CONDITIONS:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from pydicom.tag import Tag
+
 from fieldglass_medical.columns import columns_of
 from fieldglass_medical.decode import check_size
 from fieldglass_medical.frames import count
@@ -16,7 +18,7 @@ from fieldglass_medical.refusal import Refusal
 __all__ = ["Header", "read_header"]
 
 _HEAD = 140
-_TAGS = [
+_TAGS = [Tag(keyword) for keyword in (
     "Modality", "BodyPartExamined", "ViewPosition", "PatientSex", "PatientAge", "Manufacturer", "ConvolutionKernel",
     "KVP", "SliceThickness", "Rows", "Columns", "NumberOfFrames", "BurnedInAnnotation", "ImageType", "SamplesPerPixel",
     "BitsAllocated", "PhotometricInterpretation", "SOPInstanceUID", "PatientID", "IssuerOfPatientID", "InstitutionName",
@@ -24,7 +26,7 @@ _TAGS = [
     "RescaleIntercept", "ModalityLUTSequence", "AcquisitionNumber", "TemporalPositionIdentifier", "EchoTime",
     "ImagerPixelSpacing",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-]  # fmt: skip
+)]  # fmt: skip
 
 _INSTEAD = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}  # of a patient
 
