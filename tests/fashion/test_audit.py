@@ -88,3 +88,9 @@ def test_an_audit_looks_at_what_an_index_marks(tmp_path):
     assert groups(np.stack([signature(each) for each in content])).tolist() != alone
     assert groups(np.stack([signature_of(thumbnail(each)) for each in content])).tolist() == alone
     assert "near duplicates" not in audit(root, loader).counts
+
+
+def test_an_empty_catalogue_is_told_to_be_empty(tmp_path):
+    (tmp_path / "shop.csv").write_text("sku,image\n", encoding="utf-8")
+    shown = CliRunner().invoke(main, ["fashion", "audit", str(tmp_path / "shop.csv")])
+    assert shown.exit_code == 0 and "The catalogue has no rows." in shown.output

@@ -234,3 +234,19 @@ def test_pictures_on_the_web_whose_files_are_at_hand(tmp_path):
     assert "2023/hat.jpg" in problems[0].message and "2024/hat.jpg" in problems[0].message
     unasked, told = scan(root)
     assert not unasked and all("--set pictures=FOLDER" in each.message for each in told)
+
+
+def test_a_first_line_that_tells_excel_the_delimiter(tmp_path):
+    rows = [("sku", "price", "image"), ("1", "9,90", "red.jpg"), ("2", "on request", "hat.jpg")]
+    root = write(tmp_path, *rows, delimiter=";")
+    root.write_text("sep=;\r\n" + root.read_text(encoding="utf-8"), encoding="utf-8-sig", newline="")
+    items, problems = scan(root)
+    assert items["1"].metadata["price"] == 9.9 and list(items) == ["1", "2"]
+    assert [each.subject for each in problems] == ["shop.csv:4"]  # the line as an editor counts it
+
+
+def test_no_row_that_can_be_read_is_not_nothing(tmp_path):
+    root = write(tmp_path, ("sku", "image"))
+    assert scan(root) == ({}, [])
+    root.write_text("sku,image\n1,a.jpg,x\n2,b.jpg,x\n", encoding="utf-8")
+    assert [each.code for each in scan(root)[1]] == ["catalogue-row"] * 2

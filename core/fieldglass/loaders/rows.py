@@ -10,6 +10,7 @@ import codecs
 import csv
 import difflib
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = ["BadRow", "Row", "column_names", "decimals_of", "read_rows", "require
 MAX_LINE = 1 << 20  # characters; a longer line is a bad row
 MAX_BAD = 1000  # bad rows of one table before it is given up
 _DELIMITERS = ",;\t|"
+_DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # a first line by which Excel is told the delimiter
 _TEXT = (".csv", ".txt")
 _TABBED = (".tsv", ".tab")
 
@@ -168,9 +170,12 @@ def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Row | BadRow]:
     with _open(path, encoding, "") as file:
         lines = _Lines(file)
         header_line = file.readline(MAX_LINE)
+        lines.number = 1
+        declared = _DECLARED.fullmatch(header_line.strip())
+        if declared:
+            header_line, delimiter, lines.number = file.readline(MAX_LINE), delimiter or declared[1], 2
         if not header_line.strip():
             return
-        lines.number = 1
         delimiter = _told(header_line, delimiter)
         if len(delimiter) != 1:
             raise LoaderError(f"delimiter={delimiter!r} is not one character.")

@@ -114,8 +114,8 @@ class Catalogue:
             raise LoaderError(f"There is no catalogue {str(root)!r}.", hint="Give the file itself, not its folder.")
         how = {"encoding": self._encoding(root), "delimiter": self.delimiter}
         names = column_names(root, **how)
-        if not names:
-            return iter(())
+        if not names:  # of no row that can be read
+            return (row for row in read_rows(root, **how) if isinstance(row, BadRow))
         if self.id_column:
             require_column(root, self.id_column, names)
         kind = "plain" if self.id_column else dialect(names)

@@ -80,8 +80,10 @@ def _show(found: Audit, form: str) -> None:
         echo_table(["finding", "count", "where", "what"], rows, right="count")
         if len(found.findings) > len(rows):
             click.echo(f"The first {_SHOWN} of each kind; --out FILE.csv has all {len(found.findings):,}.", err=True)
-    else:
+    elif found.articles:
         click.echo("Nothing is missing, double or unreadable.")
+    else:
+        click.echo("The catalogue has no rows.")
 
 
 def _csv(found: Audit) -> str:
