@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fieldglass.errors import QueryError
 from fieldglass.ingest.previews import thumbnail
+from fieldglass.loaders.formats import HEAD, name_of
 from fieldglass.loaders.paths import portable
 from fieldglass.result import Picture
 from fieldglass.types import Item, Problem, QueryImage, Sample
@@ -49,7 +50,8 @@ class PictureReader:
     def _bytes(self, data: bytes | bytearray | memoryview, wanted: str | None) -> tuple[Item, Sample]:
         """Through a file, since that is what loaders read."""
         with tempfile.TemporaryDirectory(prefix="fieldglass-") as folder:
-            path = Path(folder) / "bytes"
+            name = name_of(bytes(data[:HEAD]))  # some loaders go by the suffix
+            path = Path(folder) / ("bytes" if name is None else f"bytes.{name.lower()}")
             path.write_bytes(data)
             return self._file(path, wanted)
 
@@ -60,13 +62,20 @@ class PictureReader:
             )
         root, named = path.resolve(), "" if self.loader.private else f" {path.name!r}"  # a path may tell who someone is
         item = _only(self.loader.scan(root), path, named, wanted)
+        if item is None and self.loader.private:  # it reads what it has scanned alone
+            raise QueryError(
+                "The picture cannot be read: the loader of the collection reads no such file.",
+                hint="Give one of the kind that was indexed, or the id of an item.",
+            )
+        item = item or Item(portable(path.name), (portable(path.name),))  # passed over by its name; its content decides
         answer = next(iter(self.loader.read([item], root)))
         if isinstance(answer, Problem):
             raise QueryError(f"The picture{named} cannot be read: {answer.message}")
         return item, answer
 
 
-def _only(found: Iterator[Item | Problem], path: Path, named: str, wanted: str | None) -> Item:
+def _only(found: Iterator[Item | Problem], path: Path, named: str, wanted: str | None) -> Item | None:
+    """The one item, or that which is wanted; None of a file that is passed over."""
     items: list[Item] = []
     problems: list[Problem] = []
     for each in found:
@@ -90,7 +99,7 @@ def _only(found: Iterator[Item | Problem], path: Path, named: str, wanted: str |
         raise QueryError(f"The picture{named} cannot be read: {problems[0].message}")
     if path.is_dir():
         raise QueryError(f"The folder{named} holds no picture.")
-    return Item(portable(path.name), (portable(path.name),))  # passed over by its name; its content decides
+    return None
 
 
 def _listed(items: list[Item]) -> str:

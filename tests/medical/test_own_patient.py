@@ -79,6 +79,12 @@ def test_a_video_is_searched_with_a_picture(tmp_path):
 def test_a_query_that_is_nowhere_is_not_named(archive, tmp_path):
     path = tmp_path / "c.collection"
     run("index", archive / "p0", "--to", path, "--loader", "med/pictures", "--encoder", "mini")
+    data = (archive / "p1" / "0.png").read_bytes()
+    with fieldglass.open(path) as made:
+        assert len(made.search(image=data, k=9)) == 3  # as bytes, without a name
+    (tmp_path / "Jane.dcm").write_bytes(bytes(128) + b"DICM")
+    said = run("similar", path, tmp_path / "Jane.dcm", code=2)
+    assert "reads no such file" in said.stderr and "Jane" not in said.output
     for command in (("similar", path, "Doe_Jane.png"), ("search", path, "--image", tmp_path / "Doe_Jane.png")):
         done = run(*command, code=2)
         assert "no such" in done.stderr and "Jane" not in done.output

@@ -99,9 +99,10 @@ def test_the_screen_beside_the_view_is_left_out(tmp_path):
         (b"\0\0\0\x18ftypmp42" + bytes(300), "video-damaged"),
     ],
 )
-def test_what_is_no_video_is_refused(tmp_path, content, code):
+def test_what_is_no_video_is_refused(tmp_path, content, code, capfd):
     (tmp_path / "a.mp4").write_bytes(content)
     assert [each.code for each in scanned(tmp_path / "a.mp4")[2]] == [code]
+    assert "cap.cpp" not in capfd.readouterr().err  # OpenCV writes past Python's streams
 
 
 def test_a_cut_video_gives_the_frames_it_has(tmp_path):

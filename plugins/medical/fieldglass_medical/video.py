@@ -147,6 +147,7 @@ def _opened(path: Path) -> Iterator[Any]:
         raise MissingExtraError(
             "Videos need OpenCV, which is not installed.", hint="pip install 'fieldglass-medical[video]'"
         ) from None
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it warns past Python's streams of damaged files
     with open_regular(path) as file:
         head = file.read(512)
     if not _is_video(head):
