@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pydicom
@@ -320,3 +322,17 @@ def test_audit_finds_what_a_label_told_and_nothing_before(place, tmp_path):
         collection.set_metadata([(snapshot.ids(snapshot.live_positions())[0], {"told": NAME})])
     found = CliRunner().invoke(main, ["med", "audit", str(tmp_path / "c.collection"), "--json"])
     assert found.exit_code == 3 and NAME not in found.output
+
+
+def test_audit_knows_the_sentences_of_the_journal(tmp_path):
+    root = archive(tmp_path, patients=2, slices=3)
+    slice_of(
+        root / "Jane0" / "over.dcm", picture("disc", 3), patient="P0", ImageType=["ORIGINAL", "LOCALIZER", "VOLUME"]
+    )
+    run("index", root, "--to", tmp_path / "c.collection", "--encoder", "mini", "--set", "level=series")
+    found = json.loads(run("audit", tmp_path / "c.collection", "--source", root, "--json").stdout)
+    assert found["clean"]
+    with closing(sqlite3.connect(tmp_path / "c.collection" / "catalogue.sqlite")) as database, database:
+        assert database.execute("SELECT count(*) FROM journal WHERE code = 'series-localizer'").fetchone() == (1,)
+        database.execute("UPDATE journal SET message = message || ' Volume of LOCALIZER ' || ?", (NAME,))
+    assert not json.loads(run("audit", tmp_path / "c.collection", "--source", root, "--json", code=3).stdout)["clean"]

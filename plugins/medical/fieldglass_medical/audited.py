@@ -63,7 +63,8 @@ def told_by(path: Path) -> list[Finding]:
 
 
 def own_words(path: Path) -> str:
-    """What the software itself writes: names of tables, fields, encoders and columns, in lower case."""
+    """What the software itself writes, in lower case: names of tables, fields, encoders and columns, and of the journal
+    the codes and sentences that stand in the code word for word."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         parts = [row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
         for query in ("SELECT name, encoder, options FROM field", "SELECT name, type FROM column"):
@@ -71,4 +72,7 @@ def own_words(path: Path) -> str:
         parts += [row[0] for row in database.execute("SELECT loader FROM source")]
         parts += [row[0] for row in database.execute("SELECT name FROM property")]
         parts += [row[0] for row in database.execute("SELECT value FROM property WHERE name = 'notice'")]
+        said = database.execute("SELECT code FROM journal UNION SELECT message FROM journal")
+        code = "\n".join(each.read_text(encoding="utf-8") for each in Path(__file__).parent.rglob("*.py"))
+        parts += [row[0] for row in said if row[0] in code]
     return "\n".join(parts).lower()
