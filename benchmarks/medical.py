@@ -24,7 +24,7 @@ from benchmarks.ingest import BATCH
 from benchmarks.metered import metered
 from benchmarks.table import Row
 from fieldglass.ingest import ingest
-from fieldglass.ingest.making import cores
+from fieldglass.parallel import cores
 from fieldglass.registry import registry
 from fieldglass.store import Store
 from fieldglass.testing.tiny import TinyEncoder

@@ -15,8 +15,8 @@ from typing import Any
 
 import fieldglass.ingest.run as runs
 from fieldglass.ingest import ingest
-from fieldglass.ingest.making import cores
 from fieldglass.ingest.progress import Report
+from fieldglass.parallel import cores
 from fieldglass.store import Store
 from fieldglass.types import Item
 

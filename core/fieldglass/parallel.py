@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["ahead", "each"]
+__all__ = ["ahead", "cores", "each"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
+
+
+def cores() -> int:
+    """The CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def each(function: Callable[[_In], _Out], things: Sequence[_In], threads: int) -> list[_Out]:
@@ -26,13 +35,19 @@ def each(function: Callable[[_In], _Out], things: Sequence[_In], threads: int) -
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def ahead(function: Callable[[_In], _Out], things: Iterable[_In]) -> Iterator[_Out]:
-    """`function` of every thing, in their order, one at a time: of the next while the caller is busy with the last."""
-    with ThreadPoolExecutor(1, thread_name_prefix="fieldglass-ahead") as pool:
-        coming = None
+def ahead(function: Callable[[_In], _Out], things: Iterable[_In], threads: int) -> Iterator[_Out]:
+    """`function` of every thing, in their order, of up to `threads` at a time while the caller is busy with the last.
+
+    For what computes in large arrays. The libraries beneath have one thread each meanwhile: two that share the cores
+    wait for one another.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, thread_name_prefix="fieldglass-ahead") as pool:
+        coming: deque[Future[_Out]] = deque()
         for thing in things:
-            last, coming = coming, pool.submit(function, thing)
-            if last is not None:
-                yield last.result()
-        if coming is not None:
-            yield coming.result()
+            coming.append(pool.submit(function, thing))
+            if len(coming) >= max(threads, 2):
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from fieldglass.benchmarks.loader import read
 from fieldglass.composers.turns import reads_history
 from fieldglass.errors import QueryError, UsageError
-from fieldglass.parallel import ahead
+from fieldglass.parallel import ahead, cores
 from fieldglass.search.reranking import Reranking
 from fieldglass.types import Problem, Query, QueryImage, Ranking
 
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fieldglass.collection import Collection
-    from fieldglass.interfaces import Benchmark
+    from fieldglass.interfaces import Benchmark, Composer, Encoder
+    from fieldglass.types import GalleryView, Probes
 
 __all__ = ["Outcome", "evaluate"]
 
-BATCH = 256  # queries composed and searched together
+BATCH = 128  # queries composed and searched together
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class _Runner:
     def rankings(self, limit: int | None) -> Iterator[tuple[Query, Ranking]]:
         """Queries that can be asked, with their rankings, batch by batch."""
         engine = self.collection.engine
-        composer = engine.made(self.composer, self.options)  # once: what it holds serves every batch
+        composer = _InTurn(engine.made(self.composer, self.options))  # once: what it holds serves every batch
         # required: figures of another method are worse than none
         reranking = Reranking(self.rerank, self.rerank_options, required=True)
 
@@ -168,7 +170,7 @@ class _Runner:
             )
             return [(query, ranking) for (query, _), ranking in zip(asked, found, strict=True)]
 
-        for found in ahead(searched, self._batches(limit)):
+        for found in ahead(searched, self._batches(limit), 1 if reranking else cores()):
             for query, ranking in found:
                 self.answered += 1
                 self.notes.update(dict.fromkeys(ranking.notes))
@@ -211,6 +213,20 @@ class _Runner:
             self.notes[f"A query picture was left out: {sample.message}"] = None
             return None
         return replace(image, sample=sample)
+
+
+class _InTurn:
+    """A composer that is asked by one thread at a time: it may keep a model, or draw numbers."""
+
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
+        self._lock = Lock()
+        self.requires = composer.requires
+
+    def compose(self, queries: Sequence[Query], encoder: Encoder, gallery: GalleryView) -> Probes:
+        """As the composer does."""
+        with self._lock:
+            return self._composer.compose(queries, encoder, gallery)
 
 
 def _by_parts(queries: Iterable[Query]) -> str:

@@ -144,8 +144,9 @@ class Step:
         """Read and encode a batch."""
         done = Done()
         prepared: list[tuple[int, Prepared]] = []
+        seen: dict[str, Pending] = {}
         for _, group in groupby(tasks, key=lambda task: task.item.paths):
-            for outcome, ready in self._group(list(group), done.warnings):
+            for outcome, ready in self._group(list(group), seen, done.warnings):
                 if ready is not None:
                     prepared.append((len(done.items), ready))
                 done.items.append(outcome)
@@ -159,7 +160,7 @@ class Step:
                 done.items[place] = replace(outcome, vectors={self._field: vectors})
         return done
 
-    def _group(self, tasks: list[Task], warnings: list[Failed]) -> Iterator[Pending]:
+    def _group(self, tasks: list[Task], seen: dict[str, Pending], warnings: list[Failed]) -> Iterator[Pending]:
         """The tasks of one file or set of files, so that the loader opens it once."""
         to_read: list[tuple[Task, str]] = []
         for old in tasks:
@@ -181,8 +182,25 @@ class Step:
                 yield Ready(task, content, columns, copy.thumb, copy.vectors, copy.measured), None
                 continue
             to_read.append((task, content))
-        if to_read:
-            yield from self._read(to_read, warnings)
+        yield from self._once(to_read, seen, warnings)
+
+    def _once(
+        self, tasks: list[tuple[Task, str]], seen: dict[str, Pending], warnings: list[Failed]
+    ) -> Iterator[Pending]:
+        """What items of a batch have in common (the variants of a product, their pictures) is read and encoded once."""
+        first: dict[str, tuple[Task, str]] = {}
+        for task, content in tasks:
+            if content not in seen:
+                first.setdefault(content, (task, content))
+        seen.update(zip(first, self._read(list(first.values()), warnings), strict=True))
+        for task, content in tasks:
+            outcome, prepared = seen[content]
+            if content in first and task is first[content][0]:
+                yield outcome, prepared
+            elif isinstance(outcome, Ready):
+                yield replace(outcome, task=task, metadata=self._columns(task, warnings)), prepared
+            else:
+                yield from self._read([(task, content)], warnings)
 
     def _read(self, tasks: list[tuple[Task, str]], warnings: list[Failed]) -> Iterator[Pending]:
         answers = self._answers([task.item for task, _ in tasks])
@@ -254,10 +272,11 @@ class Step:
     def _encode(self, prepared: list[tuple[int, Prepared]]) -> Iterable[tuple[int, NDArray[np.float32] | Exception]]:
         if not prepared:
             return
+        once = {id(each): each for _, each in prepared}
         try:
             with self._encode_lock:
-                vectors = encode(self._encoder, [each for _, each in prepared])
-            yield from ((place, row) for (place, _), row in zip(prepared, vectors, strict=True))
+                vectors = dict(zip(once, encode(self._encoder, list(once.values())), strict=True))
+            yield from ((place, vectors[id(each)]) for place, each in prepared)
         except (WeightsMissingError, PluginError):
             raise  # no picture's fault: the ingest ends
         except Exception as error:

@@ -16,7 +16,7 @@ from fieldglass.store import Field, Source
 if TYPE_CHECKING:
     from fieldglass.interfaces import Encoder
 
-__all__ = ["concealed", "cores", "field_of", "make_loader", "source_name", "source_root"]
+__all__ = ["concealed", "field_of", "make_loader", "source_name", "source_root"]
 
 
 def make_loader(name: str, options: Mapping[str, Any], encoder: Encoder) -> Shown:
@@ -80,10 +80,3 @@ def source_name(root: Path, sources: Mapping[str, Source]) -> str:
     while name in sources:
         name, number = f"{wanted}-{number}", number + 1
     return name
-
-
-def cores() -> int:
-    """The CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

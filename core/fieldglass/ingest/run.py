@@ -27,10 +27,11 @@ from fieldglass.ingest.compare import Comparison
 from fieldglass.ingest.copies import Copies
 from fieldglass.ingest.entries import entry_of, fault_of
 from fieldglass.ingest.hook_options import keep_options, kept_options
-from fieldglass.ingest.making import cores, field_of, make_loader, source_name, source_root
+from fieldglass.ingest.making import field_of, make_loader, source_name, source_root
 from fieldglass.ingest.progress import Progress, Rate, Report
 from fieldglass.ingest.stamps import setting_of
 from fieldglass.loaders.paths import base_of
+from fieldglass.parallel import cores
 from fieldglass.store import Entry, Fault, Source, Store, Writer
 from fieldglass.types import Item, Problem
 
