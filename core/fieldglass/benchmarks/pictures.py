@@ -34,15 +34,15 @@ class Pictures:
         clean = name.removeprefix("./")
         stem, suffix = os.path.splitext(clean)
         known = suffix.lower() in _KNOWN
+        within, _, base = (stem if known else clean).rpartition("/")
         first = f"{self.folders[0] if self.folders else ''}/{clean if known else clean + SUFFIXES[0]}".lstrip("/")
         for folder in self.folders:
-            parent, _, base = f"{folder}/{stem}".lstrip("/").rpartition("/")
+            parent = f"{folder}/{within}".strip("/") if within else folder
             names = self._names(parent)
             if not names:
                 continue
             if known and base + suffix in names:
                 return f"{parent}/{base}{suffix}".lstrip("/")
-            base = base if known else base + suffix
             for each in SUFFIXES:
                 if base + each in names:
                     return f"{parent}/{base}{each}".lstrip("/")

@@ -201,7 +201,10 @@ class _Runner:
             if shown is None:
                 return None
             images.append(shown)
-        return replace(query, images=tuple(images), only=query.only if query.only is not None else self.only)
+        only = query.only if query.only is not None else self.only
+        if only is query.only and all(shown is image for shown, image in zip(images, query.images, strict=True)):
+            return query
+        return replace(query, images=tuple(images), only=only)
 
     def _decoded(self, image: QueryImage) -> QueryImage | None:
         if image.id is not None or image.sample is not None or image.item is None:

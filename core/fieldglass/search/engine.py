@@ -222,7 +222,10 @@ class _Job:
         found = searcher.search(scopes, reranking.depth(k))
         ranked = reranking.all(queries, self.probes, found, k, self.view)
         said = [(*self.probes.notes, *self.notes(query)) for query in range(len(ranked))]
-        return [replace(each, notes=(*notes, *each.notes)) for each, notes in zip(ranked, said, strict=True)]
+        return [
+            replace(each, notes=(*notes, *each.notes)) if notes else each
+            for each, notes in zip(ranked, said, strict=True)
+        ]
 
     def notes(self, query: int) -> tuple[str, ...]:
         """What the composer has to say about one query alone."""
