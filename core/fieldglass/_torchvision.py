@@ -1,7 +1,9 @@
-"""Imports torchvision where its compiled part does not fit the installed torch.
+"""Imports torchvision where its compiled part does not fit the installed torch, and spares torch's compiler.
 
 The PyPI wheel of torchvision beside a CPU build of torch fails with "operator torchvision::nms does not
 exist", and timm, open_clip and transformers fail with it. They need its Python transforms only.
+
+torchvision and timm import `torch._dynamo` for one function each, which takes longer than all of torch.
 """
 
 from __future__ import annotations
@@ -32,17 +34,40 @@ def guard() -> None:
         if "torchvision" in sys.modules or find_spec("torch") is None or find_spec("torchvision") is None:
             return
         try:
-            import_module("torchvision")
+            _uncompiled("torchvision")
         except RuntimeError as error:
             if "torchvision::" not in str(error):
                 raise
-            _drop()
+            _drop("torchvision")
             _declare()
-            import_module("torchvision")
+            _uncompiled("torchvision")
 
 
-def _drop() -> None:
-    for name in [name for name in sys.modules if name == "torchvision" or name.startswith("torchvision.")]:
+def _uncompiled(name: str) -> ModuleType:
+    """Import a module with stand-ins for torch's compiler, which comes when something compiles; without, if it must.
+
+    Nothing stands in where the compiler is imported already, or where the module asks more of it.
+    """
+    if name in sys.modules or "torch._dynamo" in sys.modules:
+        return import_module(name)
+    import_module("torch")
+    package, utils = ModuleType("torch._dynamo"), ModuleType("torch._dynamo.utils")
+    package.disable = lambda function, *_, **__: function  # type: ignore[attr-defined]
+    utils.is_compile_supported = lambda device_type: False  # type: ignore[attr-defined]
+    sys.modules |= {each.__name__: each for each in (package, utils)}
+    try:
+        return import_module(name)
+    except (ImportError, AttributeError):
+        _drop("torch._dynamo")
+        _drop(name)
+        return import_module(name)
+    finally:
+        if sys.modules.get("torch._dynamo") is package:
+            _drop("torch._dynamo")
+
+
+def _drop(package: str) -> None:
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
         del sys.modules[name]
 
 
@@ -60,6 +85,8 @@ def require(name: str) -> ModuleType:
     try:
         if top in ("timm", "open_clip", "transformers"):
             guard()
+        if top in ("timm", "open_clip") and find_spec("timm") is not None:
+            _uncompiled("timm")  # open_clip imports it
         return import_module(name)
     except ImportError as error:
         missing = (error.name or top).partition(".")[0]

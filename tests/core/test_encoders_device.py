@@ -50,9 +50,24 @@ def test_the_guard_makes_the_libraries_importable(before):
 from fieldglass._torchvision import guard
 guard(); guard()
 import torchvision.transforms.functional, sys
-print(torchvision.__version__ != "", "torchvision.half" in sys.modules)
+print(torchvision.__version__ != "", "torchvision.half" in sys.modules, "torch._dynamo" in sys.modules)
 """
-    assert run(code) == "True False"
+    assert run(code) == "True False False"
+
+
+@pytest.mark.slow
+def test_the_compiler_is_imported_only_for_a_module_that_asks_more_of_it(tmp_path):
+    (tmp_path / "greedy.py").write_text("from torch._dynamo import is_compiling\n")
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from fieldglass._torchvision import _uncompiled, require
+import torch
+print(require("timm").__name__, [name for name in sys.modules if name.startswith("torch._dynamo")])
+greedy = _uncompiled("greedy")
+print(greedy.is_compiling(), torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
+"""
+    assert run(code).splitlines() == ["timm []", "False 2.0"]
 
 
 def test_a_failure_of_another_kind_is_not_hidden():

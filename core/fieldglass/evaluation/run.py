@@ -140,7 +140,8 @@ class _Runner:
         if not self.known:
             raise UsageError(
                 f"None of the {len(listed)} gallery items is in {collection.path}.",
-                hint="Ids must be those of the benchmark; without --collection one is made of --root.",
+                hint="Ids must be those of the benchmark. Without --collection one is made of the pictures below "
+                "--root, if there are any: --check lists those that are missing.",
             )
         self.only: frozenset[str] | None = None
         if snapshot.count > self.present:  # a collection that holds more: those are no hits
