@@ -6,7 +6,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from typing import Any, TypeVar
 
 __all__ = ["ahead", "cores", "each"]
 
@@ -38,12 +40,10 @@ def each(function: Callable[[_In], _Out], things: Sequence[_In], threads: int) -
 def ahead(function: Callable[[_In], _Out], things: Iterable[_In], threads: int) -> Iterator[_Out]:
     """`function` of every thing, in their order, of up to `threads` at a time while the caller is busy with the last.
 
-    For what computes in large arrays. The libraries beneath have one thread each meanwhile: two that share the cores
-    wait for one another.
+    For what computes in large arrays. The libraries beneath have one thread each meanwhile, where threadpoolctl is
+    installed: two that share the cores wait for one another.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, thread_name_prefix="fieldglass-ahead") as pool:
+    with _single(), ThreadPoolExecutor(threads, thread_name_prefix="fieldglass-ahead") as pool:
         coming: deque[Future[_Out]] = deque()
         for thing in things:
             coming.append(pool.submit(function, thing))
@@ -51,3 +51,12 @@ def ahead(function: Callable[[_In], _Out], things: Iterable[_In], threads: int) 
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
+
+
+def _single() -> AbstractContextManager[Any]:
+    if find_spec("threadpoolctl") is None:
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")
+    return limits

@@ -46,6 +46,11 @@ def test_the_next_is_worked_on_while_the_caller_is_busy():
     assert list(answers) == [1, 2]
 
 
+def test_it_works_without_threadpoolctl(monkeypatch):
+    monkeypatch.setattr("fieldglass.parallel.find_spec", lambda name: None)
+    assert list(ahead(abs, [-1, -2, -3], 2)) == [1, 2, 3]
+
+
 def test_an_error_is_the_callers():
     def broken(number):
         if number == 2:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -58,6 +57,7 @@ def test_the_own_patient_of_an_exported_picture_is_left_out(archive, tmp_path, h
 
 def test_a_video_is_searched_with_a_picture(tmp_path):
     (tmp_path / "videos").mkdir()
+    cv2 = pytest.importorskip("cv2")
     target = cv2.VideoWriter(str(tmp_path / "videos" / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 5, (24, 24))
     for number in range(5):
         target.write(shades(number))
