@@ -28,12 +28,23 @@ __all__ = ["Searchable"]
 
 
 class Searchable:
-    """A store, the field of it that is searched, and the encoder of that field."""
+    """A store, the field of it that is searched, and the encoder of that field.
 
-    def __init__(self, store: Store, *, field: str = "image", encoder: Encoder | None = None) -> None:
+    :param beside: another of the same store: what it has opened is not opened again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        field: str = "image",
+        encoder: Encoder | None = None,
+        beside: Searchable | None = None,
+    ) -> None:
         self.store = store
         self._field = field
         self._encoder = encoder
+        self._beside = beside
         self._engine: Engine | None = None
 
     @property
@@ -282,7 +293,8 @@ class Searchable:
         if self._engine is None:
             from fieldglass.search import Engine
 
-            self._engine = Engine(self.store, self.encoder)
+            beside = None if self._beside is None else self._beside.engine
+            self._engine = Engine(self.store, self.encoder, beside=beside)
         return self._engine
 
     def _options(self, composer: str | Composer | None, options: Mapping[str, Any] | None) -> dict[str, Any]:

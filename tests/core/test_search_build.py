@@ -246,3 +246,12 @@ def test_build_is_quiet_about_an_empty_collection(tmp_path):
     empty = gallery(tmp_path, np.empty((0, DIM)), field=FIELD)
     build(empty, kind="ivf")
     assert Engine(empty, TinyEncoder()).search([Query()], composer=Ask(PICTURES[:1]))[0].ranking.ids == ()
+
+
+def test_an_engine_beside_another_opens_nothing_again(store):
+    first = Engine(store, TinyEncoder())
+    first.search([Query()], composer=Ask(random_rows(1, 32)), k=3)
+    beside = Engine(store, TinyEncoder(), beside=first)
+    assert beside.view() is first.view()
+    assert beside._indexes is first._indexes
+    assert beside.search([Query()], composer=Ask(random_rows(1, 32)), k=3)[0].ranking.positions.size == 3

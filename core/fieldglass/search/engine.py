@@ -39,14 +39,17 @@ BATCH = 128  # queries that share one pass over the segments
 
 
 class Engine:
-    """Searches one collection with one encoder. Safe in threads; sees what was committed before each call."""
+    """Searches one collection with one encoder. Safe in threads; sees what was committed before each call.
 
-    def __init__(self, store: Store, encoder: Encoder) -> None:
+    :param beside: an engine of the same collection, whose open indexes and moments are used.
+    """
+
+    def __init__(self, store: Store, encoder: Encoder, *, beside: Engine | None = None) -> None:
         self.store = store
         self.encoder = encoder
         self._lock = threading.Lock()
-        self._view: View | None = None
-        self._indexes = Indexes()
+        self._view = beside.view() if beside is not None else None
+        self._indexes: Indexes = beside._indexes if beside is not None else Indexes()
 
     def search(
         self,

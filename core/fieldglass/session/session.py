@@ -72,7 +72,7 @@ class Session:
         self.hide_rejected, self.exclude = hide_rejected, frozenset(exclude)
         self.exclude_group, self.rerank, self.collapse = exclude_group, rerank, collapse
         encoder: Any = Remembering(collection.encoder)
-        self._searchable = Searchable(collection.store, field=collection.field.name, encoder=encoder)
+        self._searchable = Searchable(collection.store, field=collection.field.name, encoder=encoder, beside=collection)
         self._composer: Composer | None = None
         self._reranking: Reranking | None = None
         self._turns: tuple[Turn, ...] = ()

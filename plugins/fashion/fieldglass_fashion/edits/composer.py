@@ -151,8 +151,9 @@ def _pictures(query: Query) -> tuple[Any, ...]:
 def _colour_space(encoder: Any) -> F64:
     """(k, d): directions in which texts that name colours differ from one another."""
     vectors = np.asarray(encoder.texts([*BASIC, *SHADES]), dtype=np.float64)
-    _, values, directions = np.linalg.svd(vectors, full_matrices=False)
-    return np.asarray(directions[values > 0.1 * values[0]])
+    values, mixed = np.linalg.eigh(vectors @ vectors.T)  # far smaller than the vectors
+    far = values > 0.01 * values[-1]  # a tenth of the largest singular value
+    return np.asarray((vectors.T @ mixed[:, far] / np.sqrt(values[far])).T)
 
 
 def _without(vectors: F32, space: F64) -> F32:
